@@ -1,0 +1,152 @@
+/* arena.c: see arena.h. */
+#include "memory/arena.h"
+
+#include "base/ensure.h"
+#include "memory/poison.h"
+
+/* A request that outgrows its first block is likely to go on: four units of the pool at once. */
+#define GROW_BYTES 16384
+
+static size_t align_up(size_t bytes)
+{
+    return (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+}
+
+#define HEADER_BYTES align_up(sizeof(struct arena_block))
+
+void arena_init(struct arena *arena, void *first, size_t first_bytes, size_t held_max,
+                const struct block_source *source)
+{
+    ENSURE((uintptr_t)first % ARENA_ALIGN == 0);
+    ENSURE(held_max >= first_bytes);
+    *arena = (struct arena){
+        .first = first,
+        .first_bytes = first_bytes / ARENA_ALIGN * ARENA_ALIGN,
+        .grow_bytes = GROW_BYTES,
+        .held_max = held_max,
+        .source = source,
+        .held = first_bytes,
+        .peak = first_bytes,
+    };
+    POISON(first, arena->first_bytes);
+}
+
+static char *current_base(const struct arena *arena)
+{
+    return arena->block == NULL ? arena->first : (char *)arena->block;
+}
+
+static size_t current_bytes(const struct arena *arena)
+{
+    return arena->block == NULL ? arena->first_bytes : arena->block->bytes;
+}
+
+size_t arena_room(const struct arena *arena)
+{
+    return current_bytes(arena) - arena->used;
+}
+
+size_t arena_used(const struct arena *arena)
+{
+    return arena->used;
+}
+
+static void set_held(struct arena *arena, size_t held)
+{
+    atomic_store_explicit(&arena->held, held, memory_order_relaxed);
+    if (held > arena_peak(arena))
+        atomic_store_explicit(&arena->peak, held, memory_order_relaxed);
+}
+
+/* Makes a block current that has room for `bytes`. Only growth is bounded here; the pool's bound is the source's. */
+static bool grow(struct arena *arena, size_t bytes)
+{
+    size_t left = arena->held_max - arena_held(arena);
+    size_t wanted = bytes + HEADER_BYTES;
+    arena->refusal = STATUS_REQUEST_TOO_LARGE;
+    if (arena->source == NULL || wanted > left)
+        return false;
+    if (wanted < arena->grow_bytes && arena->grow_bytes <= left)
+        wanted = arena->grow_bytes;
+    size_t granted = 0;
+    struct arena_block *block = arena->source->take(arena->source->context, wanted, &granted);
+    arena->refusal = STATUS_BUSY;
+    if (block == NULL)
+        return false;
+    ENSURE(granted >= wanted);
+    if (granted > left) { /* rounded up to the source's units, past what this arena may hold */
+        arena->source->give(arena->source->context, block, granted);
+        arena->refusal = STATUS_REQUEST_TOO_LARGE;
+        return false;
+    }
+    if (arena->block == NULL)
+        arena->first_used = arena->used;
+    *block = (struct arena_block){.before = arena->block, .bytes = granted};
+    arena->block = block;
+    arena->used = HEADER_BYTES;
+    set_held(arena, arena_held(arena) + granted);
+    POISON((char *)block + HEADER_BYTES, granted - HEADER_BYTES);
+    return true;
+}
+
+void *arena_push(struct arena *arena, size_t bytes)
+{
+    if (bytes > arena->held_max) { /* also keeps align_up from wrapping round */
+        arena->refusal = STATUS_REQUEST_TOO_LARGE;
+        return NULL;
+    }
+    size_t aligned = align_up(bytes);
+    if (aligned > arena_room(arena) && !grow(arena, aligned))
+        return NULL;
+    char *at = current_base(arena) + arena->used;
+    arena->used += aligned;
+    UNPOISON(at, bytes);
+    return at;
+}
+
+void *arena_push_zero(struct arena *arena, size_t bytes)
+{
+    void *at = arena_push(arena, bytes);
+    return at == NULL ? NULL : memset(at, 0, bytes);
+}
+
+const char *arena_push_copy(struct arena *arena, struct bytes text)
+{
+    char *at = arena_push(arena, text.length);
+    if (at != NULL && text.length > 0)
+        memcpy(at, text.at, text.length);
+    return at;
+}
+
+struct arena_mark arena_mark(const struct arena *arena)
+{
+    return (struct arena_mark){arena->block, arena->used, arena->first_used};
+}
+
+static void drop_block(struct arena *arena)
+{
+    struct arena_block *block = arena->block;
+    size_t bytes = block->bytes;
+    arena->block = block->before;
+    set_held(arena, arena_held(arena) - bytes);
+    UNPOISON(block, bytes);
+    arena->source->give(arena->source->context, block, bytes);
+}
+
+void arena_rewind(struct arena *arena, struct arena_mark mark)
+{
+    while (arena->block != mark.block) {
+        ENSURE(arena->block != NULL); /* the mark is of this arena and not older than its last rewind */
+        drop_block(arena);
+        arena->used = arena->block == NULL ? arena->first_used : arena->block->bytes;
+    }
+    ENSURE(mark.used <= arena->used);
+    POISON(current_base(arena) + mark.used, current_bytes(arena) - mark.used);
+    arena->used = mark.used;
+    arena->first_used = mark.first_used;
+}
+
+void arena_reset(struct arena *arena)
+{
+    arena_rewind(arena, (struct arena_mark){0});
+}

@@ -1,0 +1,385 @@
+/* exposition.c: see exposition.h. */
+#include "reply/exposition.h"
+
+#include "base/ensure.h"
+#include "base/number.h"
+#include "ingest/label_set.h"
+#include "store/exp_histogram.h"
+#include "store/hyperloglog.h"
+
+#include <math.h>
+
+#define HISTOGRAM_ROWS (EXPOSITION_BOUNDS + 3) /* the bounds, +Inf, _sum, _count */
+
+struct exposition *exposition_make(const struct settings *settings, bool openmetrics,
+                                   struct arena *arena)
+{
+    struct exposition *exposition = arena_push_zero(arena, sizeof *exposition);
+    /* overflow families have names of their own, which limits.name_bytes does not bound */
+    char *name = exposition == NULL ? NULL : arena_push(arena, settings->limits_name_bytes + 64);
+    char *labels = name == NULL ? NULL : arena_push(arena, settings->limits_label_set_bytes + 64);
+    if (labels == NULL)
+        return NULL;
+    exposition->openmetrics = openmetrics;
+    exposition->name = name;
+    exposition->labels = labels;
+    return exposition;
+}
+
+/* ---- families ---- */
+
+/* What TYPE says. In OpenMetrics a counter is one whose samples end in _total; any other keeps its name as unknown. */
+static struct bytes type_of(const struct exposition *exposition, enum kind kind)
+{
+    struct bytes name = {exposition->name, exposition->name_length};
+    switch (kind) {
+    case KIND_COUNTER:
+        if (exposition->openmetrics && !bytes_end_with(name, BYTES("_total")))
+            return BYTES("unknown");
+        return BYTES("counter");
+    case KIND_HISTOGRAM:
+    case KIND_CLASSIC:
+        return BYTES("histogram");
+    case KIND_SUMMARY:
+        return BYTES("summary");
+    default:
+        return BYTES("gauge");
+    }
+}
+
+/* The family's name as its # lines have it: without _total in OpenMetrics. */
+static struct bytes declared_name(const struct exposition *exposition, enum kind kind)
+{
+    struct bytes name = {exposition->name, exposition->name_length};
+    bool cut = exposition->openmetrics && kind == KIND_COUNTER;
+    if (cut && bytes_end_with(name, BYTES("_total")))
+        name.length -= sizeof("_total") - 1;
+    return name;
+}
+
+static void write_keyword(struct writer *page, const char *keyword, struct bytes name)
+{
+    writer_string(page, keyword);
+    writer_bytes(page, name);
+    writer_char(page, ' ');
+}
+
+/* HELP is kept as text 0.0.4 writes it; OpenMetrics escapes quotes too. */
+static void write_help(const struct exposition *exposition, const struct store *store,
+                       struct label_text help, struct writer *page)
+{
+    char text[512];
+    ENSURE(help.length <= sizeof text);
+    label_copy(&store->labels, help, text);
+    for (size_t i = 0; i < help.length; i++) {
+        if (exposition->openmetrics && text[i] == '"')
+            writer_char(page, '\\');
+        writer_char(page, text[i]);
+    }
+    writer_char(page, '\n');
+}
+
+static void write_unit(const struct store *store, struct label_text unit, struct bytes name,
+                       struct writer *page)
+{
+    char text[128];
+    ENSURE(unit.length <= sizeof text);
+    label_copy(&store->labels, unit, text);
+    struct bytes suffix = {text, unit.length};
+    if (!bytes_end_with(name, suffix) || name.length == unit.length ||
+        name.at[name.length - unit.length - 1] != '_')
+        return; /* OpenMetrics wants the unit to be the name's last word */
+    write_keyword(page, "# UNIT ", name);
+    writer_bytes(page, suffix);
+    writer_char(page, '\n');
+}
+
+static void write_header(const struct exposition *exposition, const struct store *store,
+                         const struct family *family, struct writer *page)
+{
+    struct bytes name = declared_name(exposition, family->kind);
+    if (family->help.length > 0) {
+        write_keyword(page, "# HELP ", name);
+        write_help(exposition, store, family->help, page);
+    } else if (family->is_overflow) {
+        write_keyword(page, "# HELP ", name);
+        writer_string(page, "Samples of metrics that there was no room for.\n");
+    }
+    if (family->unit.length > 0 && exposition->openmetrics)
+        write_unit(store, family->unit, name, page);
+    write_keyword(page, "# TYPE ", name);
+    writer_bytes(page, type_of(exposition, family->kind));
+    writer_char(page, '\n');
+}
+
+static bool overflow_is_used(const struct store *store, const struct family *family)
+{
+    for (int i = 0; i < FAMILY_OVERFLOWS; i++) {
+        if (family->overflow[i] != SLOT_NONE &&
+            store_series(store, family->overflow[i])->count > 0)
+            return true;
+    }
+    return false;
+}
+
+static bool family_is_shown(const struct store *store, const struct family *family)
+{
+    return family != NULL && (family->series_count > 0 || overflow_is_used(store, family));
+}
+
+static void family_end(struct exposition *exposition)
+{
+    exposition->family++;
+    exposition->family_generation = 0;
+}
+
+/* Stands at a family that is shown and whose header was written; false when there is none left, or the page is full. */
+static bool family_begin(struct exposition *exposition, const struct store *store,
+                         struct writer *page)
+{
+    while (exposition->family < store->families.fresh) {
+        const struct family *family = store_family(store, exposition->family);
+        uint32_t generation = slots_generation(&store->families, exposition->family);
+        if (family != NULL && generation == exposition->family_generation)
+            return true;
+        if (family_is_shown(store, family)) {
+            size_t mark = page->used;
+            exposition->name_length = family->name.length;
+            label_copy(&store->labels, family->name, exposition->name);
+            write_header(exposition, store, family, page);
+            if (page->full) {
+                writer_rewind(page, mark);
+                page->full = true;
+                return false;
+            }
+            exposition->family_generation = generation;
+            exposition->series = SLOT_NONE;
+            exposition->sequence = 0;
+            return true;
+        }
+        family_end(exposition);
+    }
+    exposition->finished = true;
+    return false;
+}
+
+/* ---- rows ---- */
+
+/* In OpenMetrics a bound is a float: 1 is written 1.0. */
+static bool needs_point(struct bytes number)
+{
+    for (size_t i = 0; i < number.length; i++) {
+        char c = number.at[i];
+        if (c != '-' && (c < '0' || c > '9'))
+            return false;
+    }
+    return true;
+}
+
+static void write_bound(const struct exposition *exposition, struct bytes bound,
+                        struct writer *page)
+{
+    writer_bytes(page, BYTES("le=\""));
+    writer_bytes(page, bound);
+    if (exposition->openmetrics && needs_point(bound))
+        writer_bytes(page, BYTES(".0"));
+    writer_char(page, '"');
+}
+
+/* A pushed bucket's labels, its bound in the form that the format wants. */
+static void write_bucket_labels(const struct exposition *exposition, struct bytes text,
+                                struct writer *page)
+{
+    struct label label;
+    for (bool first = true; label_text_next(&text, &label); first = false) {
+        if (!first)
+            writer_char(page, ',');
+        if (bytes_equal(label.name, BYTES("le"))) {
+            write_bound(exposition, label.value, page);
+            continue;
+        }
+        writer_bytes(page, label.name);
+        writer_bytes(page, BYTES("=\""));
+        writer_bytes(page, label.value);
+        writer_char(page, '"');
+    }
+}
+
+static void write_labels(struct exposition *exposition, const struct store *store,
+                         const struct series *series, struct writer *page)
+{
+    if (series->labels.length == 0)
+        return;
+    writer_char(page, '{');
+    if (series->part == PART_BUCKET && exposition->openmetrics) {
+        label_copy(&store->labels, series->labels, exposition->labels);
+        write_bucket_labels(exposition,
+                            (struct bytes){exposition->labels, series->labels.length}, page);
+    } else {
+        char *at = writer_take(page, series->labels.length);
+        if (at != NULL)
+            label_copy(&store->labels, series->labels, at);
+    }
+    writer_char(page, '}');
+}
+
+static double series_value(const struct store *store, const struct series *series, enum kind kind)
+{
+    if (kind == KIND_GAUGE)
+        return series->last;
+    if (kind == KIND_SET)
+        return round(hyperloglog_estimate(store_set(store, series)));
+    return series_total(series);
+}
+
+static void write_plain(struct exposition *exposition, const struct store *store,
+                        const struct series *series, enum kind kind, struct writer *page)
+{
+    writer_bytes(page, (struct bytes){exposition->name, exposition->name_length});
+    writer_bytes(page, part_suffix(series->part));
+    write_labels(exposition, store, series, page);
+    writer_char(page, ' ');
+    writer_number(page, series_value(store, series, kind));
+    writer_char(page, '\n');
+}
+
+/* ---- a histogram ---- */
+
+static void histogram_copy(struct exposition *exposition, const struct store *store,
+                           const struct series *series)
+{
+    const struct exp_histogram *histogram = store_histogram(store, series);
+    exp_histogram_cumulative_grid(histogram, EXPOSITION_EXPONENT_MIN, EXPOSITION_EXPONENT_MAX,
+                                  exposition->buckets);
+    exposition->count = exp_histogram_count(histogram);
+    exposition->sum = series_total(series);
+    exposition->labels_length = series->labels.length;
+    label_copy(&store->labels, series->labels, exposition->labels);
+    exposition->histogram_row = 1;
+}
+
+static void write_histogram_labels(const struct exposition *exposition, const struct bytes *bound,
+                                   struct writer *page)
+{
+    if (exposition->labels_length == 0 && bound == NULL)
+        return;
+    writer_char(page, '{');
+    writer_bytes(page, (struct bytes){exposition->labels, exposition->labels_length});
+    if (bound != NULL) {
+        if (exposition->labels_length > 0)
+            writer_char(page, ',');
+        write_bound(exposition, *bound, page);
+    }
+    writer_char(page, '}');
+}
+
+static void write_histogram_row(const struct exposition *exposition, uint32_t row,
+                                struct writer *page)
+{
+    bool bucket = row <= EXPOSITION_BOUNDS;
+    char text[NUMBER_BYTES_MAX];
+    struct bytes bound = BYTES("+Inf");
+    if (row < EXPOSITION_BOUNDS) {
+        double power = ldexp(1, 2 * (EXPOSITION_EXPONENT_MIN + (int)row));
+        bound = (struct bytes){text, number_write(power, text)};
+    }
+    writer_bytes(page, (struct bytes){exposition->name, exposition->name_length});
+    writer_string(page, bucket ? "_bucket" : row == EXPOSITION_BOUNDS + 1 ? "_sum" : "_count");
+    write_histogram_labels(exposition, bucket ? &bound : NULL, page);
+    writer_char(page, ' ');
+    if (row < EXPOSITION_BOUNDS)
+        writer_u64(page, exposition->buckets[row]);
+    else if (row == EXPOSITION_BOUNDS + 1)
+        writer_number(page, exposition->sum);
+    else
+        writer_u64(page, exposition->count);
+    writer_char(page, '\n');
+}
+
+/* The rows that fit; false when the page is full before the last. */
+static bool write_histogram(struct exposition *exposition, struct writer *page)
+{
+    while (exposition->histogram_row <= HISTOGRAM_ROWS) {
+        size_t mark = page->used;
+        write_histogram_row(exposition, exposition->histogram_row - 1, page);
+        if (page->full) {
+            writer_rewind(page, mark);
+            page->full = true;
+            return false;
+        }
+        exposition->histogram_row++;
+    }
+    exposition->histogram_row = 0;
+    return true;
+}
+
+/* ---- series ---- */
+
+/* The first series of the family whose sequence is not below the cursor's. */
+static uint32_t series_at_cursor(const struct exposition *exposition, const struct store *store)
+{
+    uint32_t last = exposition->series;
+    if (last != SLOT_NONE && slots_is_live(&store->series, last) &&
+        slots_generation(&store->series, last) == exposition->series_generation)
+        return store_series(store, last)->next;
+    uint32_t at = store_family(store, exposition->family)->first;
+    while (at != SLOT_NONE && store_series(store, at)->sequence < exposition->sequence)
+        at = store_series(store, at)->next;
+    return at;
+}
+
+static void advance(struct exposition *exposition, const struct store *store, uint32_t series)
+{
+    exposition->series = series;
+    exposition->series_generation = slots_generation(&store->series, series);
+    exposition->sequence = store_series(store, series)->sequence + 1;
+}
+
+/* One series, or as much of its histogram as fits; false when the page is full. */
+static bool write_series(struct exposition *exposition, const struct store *store, uint32_t index,
+                         struct writer *page)
+{
+    const struct series *series = store_series(store, index);
+    enum kind kind = store_family(store, series->family)->kind;
+    if (series->is_overflow && series->count == 0) {
+        advance(exposition, store, index);
+        return true;
+    }
+    if (kind == KIND_HISTOGRAM) {
+        histogram_copy(exposition, store, series);
+        advance(exposition, store, index);
+        return write_histogram(exposition, page);
+    }
+    size_t mark = page->used;
+    write_plain(exposition, store, series, kind, page);
+    if (page->full) {
+        writer_rewind(page, mark);
+        page->full = true;
+        return false;
+    }
+    advance(exposition, store, index);
+    return true;
+}
+
+static bool write_family(struct exposition *exposition, const struct store *store,
+                         struct writer *page)
+{
+    uint32_t index;
+    while ((index = series_at_cursor(exposition, store)) != SLOT_NONE) {
+        if (!write_series(exposition, store, index, page))
+            return false;
+    }
+    family_end(exposition);
+    return true;
+}
+
+bool exposition_next(struct exposition *exposition, const struct store *store, struct writer *page)
+{
+    if (exposition->histogram_row > 0 && !write_histogram(exposition, page))
+        return true;
+    while (family_begin(exposition, store, page)) {
+        if (!write_family(exposition, store, page))
+            break;
+    }
+    return !exposition->finished;
+}

@@ -1,0 +1,54 @@
+/*
+ * memory_verdict.h: is all well with memory, and if not, which pool, and which setting.
+ *
+ *     ledger_error   the ledger and a walk over the pools disagree       a bug of ours
+ *     shedding       requests that must grow are answered 503 now        no room for a line
+ *     pressure       a pool that a setting sizes is about to be full     nine tenths, little left
+ *     ok
+ *
+ * A ratio alone never fires: nine tenths of a large pool may leave room for days, so the free part
+ * must be small too.
+ */
+#ifndef REPLY_MEMORY_VERDICT_H
+#define REPLY_MEMORY_VERDICT_H
+
+#include "reply/report_input.h"
+
+enum memory_status {
+    MEMORY_OK,
+    MEMORY_PRESSURE,
+    MEMORY_SHEDDING,
+    MEMORY_LEDGER_ERROR,
+};
+
+/*
+ * What is nearly full has at most a tenth free, and less than this: room for some 25,000 more
+ * series. In pools up to ten times as large, as all are at the default of 64 MiB, the tenth
+ * decides; in larger ones this does.
+ */
+#define NEAR_CAPACITY_FREE_BYTES ((uint64_t)4 << 20)
+
+struct memory_reason {
+    const char *code; /* stable, for programs */
+    const char *text; /* what is so, what it means, and which setting moves it */
+    enum pool pool;   /* POOL_COUNT: about none */
+    double ratio;     /* of the pool, what is taken */
+};
+
+/* One for each rule that holds (memory_verdict.c has the table). */
+#define MEMORY_REASONS_MAX 8
+
+struct memory_verdict {
+    enum memory_status status; /* the worst of the reasons' */
+    bool shedding;             /* also when something worse is so */
+    uint32_t count;
+    struct memory_reason reasons[MEMORY_REASONS_MAX]; /* worst first */
+};
+
+struct memory_verdict memory_verdict_make(const struct report_input *input,
+                                          const struct report_sums *sums);
+
+/* "ok", "pressure", "shedding", "ledger_error" */
+const char *memory_status_name(enum memory_status status);
+
+#endif

@@ -1,0 +1,77 @@
+/* report_input.c: see report_input.h. */
+#include "reply/report_input.h"
+
+/*
+ * What the region has resident. Touched at start, all of it; else about what each pool ever held,
+ * since a page once touched stays. (Then what is zeroed at start, index tables and slot states, is
+ * resident beyond that and shows as unaccounted: a few per cent of the region at most.)
+ */
+static uint64_t region_resident(const struct report_input *input, const struct report_sums *sums)
+{
+    uint64_t region = input->plan->parts[PLAN_REGION];
+    uint64_t left = region;
+    for (int pool = 0; pool < POOL_COUNT && !input->world->prefaulted; pool++)
+        left = report_less(left, sums->pools[pool].peak_bytes);
+    return input->world->prefaulted ? region : region - left;
+}
+
+/*
+ * All that malloc holds is libmicrohttpd's, since the service itself does not call it after start,
+ * and is explained up to what was planned for it: a leak through malloc shows here once it is
+ * beyond that, in malloc.in_use_bytes at once. Figures that are unknown explain all of it.
+ */
+static uint64_t heap_explained(const struct report_input *input)
+{
+    const struct world_process *process = &input->world->process;
+    uint64_t left = input->plan->parts[PLAN_LIBMICROHTTPD];
+    left = report_less(left, process->malloc_in_use_bytes);
+    left = report_less(left, process->malloc_free_bytes);
+    left = report_less(left, process->malloc_mmap_bytes);
+    return input->plan->parts[PLAN_LIBMICROHTTPD] - left;
+}
+
+/*
+ * What of RSS no part of the plan explains. Where a part's use is measured, it explains that and at
+ * most what was planned for it (region, libmicrohttpd); where it is not, all that was planned
+ * (stacks, code), so that whatever is left is certainly not the plan's. Slack explains nothing: it
+ * is there for what nobody foresaw, which is this.
+ */
+static uint64_t unaccounted(const struct report_input *input, const struct report_sums *sums)
+{
+    uint64_t left = input->world->process.rss_bytes;
+    if (left == WORLD_UNKNOWN)
+        return WORLD_UNKNOWN;
+    left = report_less(left, region_resident(input, sums));
+    left = report_less(left, heap_explained(input));
+    left = report_less(left, input->plan->parts[PLAN_STACKS]);
+    return report_less(left, input->plan->parts[PLAN_CODE]);
+}
+
+/*
+ * The figures are read one after the other while others write, so what is live may by then be above
+ * the peak that was read with it. A report never shows that: a peak is at least what stands beside
+ * it.
+ */
+static void lift(uint64_t *peak, uint64_t live)
+{
+    if (*peak < live)
+        *peak = live;
+}
+
+struct report_sums report_sums_make(const struct report_input *input)
+{
+    const struct ledger *ledger = input->ledger;
+    struct report_sums sums = {.unaccounted_bytes = 0};
+    for (enum pool pool = 0; pool < POOL_COUNT; pool++) {
+        struct account_figures *figures = &sums.pools[pool];
+        *figures = ledger_figures(ledger, pool);
+        lift(&figures->peak_bytes, figures->live_bytes);
+        sums.capacity_bytes += figures->capacity_bytes;
+        sums.live_bytes += figures->live_bytes;
+    }
+    sums.peak_bytes = atomic_load_explicit(&ledger->peak_bytes, memory_order_relaxed);
+    sums.peak_at_ms = atomic_load_explicit(&ledger->peak_at_ms, memory_order_relaxed);
+    lift(&sums.peak_bytes, sums.live_bytes);
+    sums.unaccounted_bytes = unaccounted(input, &sums);
+    return sums;
+}

@@ -1,0 +1,455 @@
+/* self_report.c: see self_report.h. A new family is a new row of own_rows (or process_rows). */
+#include "reply/self_report.h"
+
+#include "base/ensure.h"
+
+enum family_type {
+    GAUGE,
+    COUNTER,
+    HISTOGRAM,
+};
+
+/* Where a row's figure lies: at its offset in one of these. */
+enum base {
+    BASE_world,
+    BASE_plan,
+    BASE_store,
+    BASE_report_input,
+    BASE_report_sums,
+    BASE_COUNT,
+};
+
+struct row;
+
+/* What the rows of one page are written from. */
+struct page {
+    struct writer *writer;
+    const struct report_input *input;
+    struct report_sums sums;
+    const void *bases[BASE_COUNT];
+    const struct row *row;
+};
+
+struct row {
+    const char *name; /* of a counter without its _total */
+    enum family_type type;
+    const char *help;
+    void (*write)(const struct page *page); /* the samples; none when there is nothing known */
+    enum base base;
+    size_t offset;
+};
+
+/* ---- samples ---- */
+
+static void name_write(const struct page *page)
+{
+    writer_string(page->writer, page->row->name);
+    if (page->row->type == COUNTER)
+        writer_string(page->writer, "_total");
+}
+
+/* As it stands between the quotes of a label. */
+static void label_value_write(struct writer *writer, const char *value)
+{
+    for (; *value != '\0'; value++) {
+        if (*value == '\n') {
+            writer_string(writer, "\\n");
+            continue;
+        }
+        if (*value == '"' || *value == '\\')
+            writer_char(writer, '\\');
+        writer_char(writer, *value);
+    }
+}
+
+/* name{label="value" */
+static void labelled(const struct page *page, const char *label, const char *value)
+{
+    name_write(page);
+    writer_char(page->writer, '{');
+    writer_string(page->writer, label);
+    writer_string(page->writer, "=\"");
+    label_value_write(page->writer, value);
+    writer_char(page->writer, '"');
+}
+
+static void value_write(const struct page *page, uint64_t value)
+{
+    writer_char(page->writer, ' ');
+    writer_u64(page->writer, value);
+    writer_char(page->writer, '\n');
+}
+
+static void sample(const struct page *page, uint64_t value)
+{
+    name_write(page);
+    value_write(page, value);
+}
+
+static void labelled_sample(const struct page *page, const char *label, const char *label_value,
+                            uint64_t value)
+{
+    labelled(page, label, label_value);
+    writer_char(page->writer, '}');
+    value_write(page, value);
+}
+
+/* ---- what the rows are written by ---- */
+
+static uint64_t u64_at(const void *base, size_t offset)
+{
+    uint64_t value;
+    memcpy(&value, (const char *)base + offset, sizeof value);
+    return value;
+}
+
+static void number(const struct page *page)
+{
+    uint64_t value = u64_at(page->bases[page->row->base], page->row->offset);
+    if (value != WORLD_UNKNOWN)
+        sample(page, value);
+}
+
+static void cgroup_number(const struct page *page)
+{
+    if (page->input->world->cgroup.version != 0)
+        number(page);
+}
+
+/* The figure is an int64_t of milliseconds. */
+static void seconds(const struct page *page)
+{
+    uint64_t bits = u64_at(page->bases[page->row->base], page->row->offset);
+    int64_t ms;
+    memcpy(&ms, &bits, sizeof ms);
+    name_write(page);
+    writer_char(page->writer, ' ');
+    writer_seconds(page->writer, ms);
+    writer_char(page->writer, '\n');
+}
+
+static void cpu_seconds(const struct page *page)
+{
+    name_write(page);
+    writer_char(page->writer, ' ');
+    writer_number(page->writer, page->input->world->process.cpu_seconds);
+    writer_char(page->writer, '\n');
+}
+
+/* The offset is into each pool's figures. */
+static void by_pool(const struct page *page)
+{
+    for (int pool = 0; pool < POOL_COUNT; pool++)
+        labelled_sample(page, "pool", pool_rows[pool].name,
+                        u64_at(&page->sums.pools[pool], page->row->offset));
+}
+
+/* A pool has one reason to refuse so far: it is full. */
+static void refusals_by_pool(const struct page *page)
+{
+    for (int pool = 0; pool < POOL_COUNT; pool++) {
+        labelled(page, "pool", pool_rows[pool].name);
+        writer_string(page->writer, ",reason=\"capacity\"}");
+        value_write(page, page->sums.pools[pool].refusals);
+    }
+}
+
+static void by_part(const struct page *page)
+{
+    for (int part = 0; part < PLAN_PARTS; part++)
+        labelled_sample(page, "part", plan_part_names[part], page->input->plan->parts[part]);
+}
+
+static void by_cause(const struct page *page)
+{
+    for (int cause = 0; cause < CLOSED_CAUSES; cause++)
+        labelled_sample(page, "cause", closed_cause_names[cause],
+                        page->input->world->requests.closed[cause]);
+}
+
+static void by_class(const struct page *page)
+{
+    static const char *const classes[HTTP_CLASSES] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+    for (int class = 0; class < HTTP_CLASSES; class++)
+        labelled_sample(page, "class", classes[class],
+                        page->input->world->requests.by_class[class]);
+}
+
+/* status.def has two lists: what ends a request, then what is wrong with one sample. */
+#define FIRST_OF_SAMPLES STATUS_LINE_TOO_LONG
+_Static_assert(STATUS_NOT_READY + 1 == FIRST_OF_SAMPLES, "the second list begins there");
+
+/*
+ * One list's codes, and of the other those that did occur: an atomic push is refused for its
+ * sample.
+ */
+static void by_code(const struct page *page, const uint64_t *counts, bool of_samples)
+{
+    for (enum status status = STATUS_OK + 1; status < STATUS_COUNT; status++) {
+        if ((status >= FIRST_OF_SAMPLES) == of_samples || counts[status] != 0)
+            labelled_sample(page, "code", status_code(status), counts[status]);
+    }
+}
+
+static void by_refusal(const struct page *page)
+{
+    by_code(page, page->input->world->requests.refused, false);
+}
+
+static void by_rejection(const struct page *page)
+{
+    by_code(page, page->input->rejected_samples, true);
+}
+
+/* Without the overflow series, which no client asked for. */
+static void live_series(const struct page *page)
+{
+    const struct store *store = page->input->store;
+    uint64_t ended = store->recycled_series + store->expired_series + store->deleted_series;
+    sample(page, report_less(store->created_series, ended));
+}
+
+/* Without the overflow families, one for each kind. */
+static void live_families(const struct page *page)
+{
+    sample(page, report_less(page->input->store->families.live_count, KIND_COUNT));
+}
+
+static void build_info(const struct page *page)
+{
+    labelled_sample(page, "version", page->input->world->version, 1);
+}
+
+/* In OpenMetrics a bound has a point, as in the exposition of what was pushed. */
+static void bucket(const struct page *page, uint32_t bound_ms, uint64_t cumulative)
+{
+    writer_string(page->writer, page->row->name);
+    writer_string(page->writer, "_bucket{le=\"");
+    writer_number(page->writer, bound_ms / 1000.0);
+    if (page->input->openmetrics && bound_ms % 1000 == 0)
+        writer_string(page->writer, ".0");
+    writer_string(page->writer, "\"}");
+    value_write(page, cumulative);
+}
+
+static void lifetimes(const struct page *page)
+{
+    const struct world_lifetimes *figures = &page->input->world->requests.lifetimes;
+    const char *name = page->row->name;
+    uint64_t count = 0;
+    for (int i = 0; i < LIFETIME_BOUNDS; i++)
+        bucket(page, lifetime_bounds_ms[i], count += figures->counts[i]);
+    count += figures->counts[LIFETIME_BOUNDS];
+    writer_string(page->writer, name);
+    writer_string(page->writer, "_bucket{le=\"+Inf\"}");
+    value_write(page, count);
+    writer_string(page->writer, name);
+    writer_string(page->writer, "_sum ");
+    writer_number(page->writer, (double)figures->sum_us / 1e6);
+    writer_char(page->writer, '\n');
+    writer_string(page->writer, name);
+    writer_string(page->writer, "_count");
+    value_write(page, count);
+}
+
+/* ---- the rows ---- */
+
+#define BY(function) .write = function
+#define AT(type, member) .base = BASE_##type, .offset = offsetof(struct type, member)
+#define NUMBER(type, member) BY(number), AT(type, member)
+#define CGROUP(member) BY(cgroup_number), AT(world, cgroup.member)
+#define SECONDS(member) BY(seconds), AT(world, member)
+#define BY_POOL(member) BY(by_pool), .offset = offsetof(struct account_figures, member)
+
+static const struct row own_rows[] = {
+    {"mayfly_build_info", GAUGE, "Always 1; the version is in the label.", BY(build_info)},
+    {"mayfly_start_time_seconds", GAUGE, "When the service started, in Unix time.",
+     SECONDS(start_ms)},
+    {"mayfly_clock_offset_seconds", GAUGE,
+     "What the wall clock was stepped by since start and is not followed.",
+     SECONDS(clock_offset_ms)},
+
+    {"mayfly_memory_budget_bytes", GAUGE, "Resident memory the operator allowed: --memory.",
+     NUMBER(plan, settings.memory)},
+    {"mayfly_memory_planned_bytes", GAUGE, "Worst case of the plan, within the budget.",
+     NUMBER(plan, total)},
+    {"mayfly_memory_plan_bytes", GAUGE, "Worst case of each part of the plan.", BY(by_part)},
+    {"mayfly_memory_live_bytes", GAUGE, "Held in all pools now.",
+     NUMBER(report_sums, live_bytes)},
+    {"mayfly_memory_peak_bytes", GAUGE, "Most that all pools together ever held.",
+     NUMBER(report_sums, peak_bytes)},
+    {"mayfly_memory_unaccounted_bytes", GAUGE,
+     "Resident memory that no part of the plan explains.",
+     NUMBER(report_sums, unaccounted_bytes)},
+    {"mayfly_memory_ledger_mismatch_bytes", GAUGE,
+     "Difference of the ledger and a walk over the pools; not 0 is a bug.",
+     NUMBER(report_input, ledger_mismatch_bytes)},
+    {"mayfly_memory_audits", COUNTER, "Pools that were walked and compared with the ledger.",
+     NUMBER(report_input, audits)},
+    {"mayfly_memory_pool_capacity_bytes", GAUGE, "What the pool has.", BY_POOL(capacity_bytes)},
+    {"mayfly_memory_pool_live_bytes", GAUGE, "What is held in the pool now.",
+     BY_POOL(live_bytes)},
+    {"mayfly_memory_pool_peak_bytes", GAUGE, "Most that the pool ever held.",
+     BY_POOL(peak_bytes)},
+    {"mayfly_memory_pool_live_objects", GAUGE, "Objects in the pool now.",
+     BY_POOL(live_objects)},
+    {"mayfly_memory_pool_allocations", COUNTER, "Objects that were born in the pool.",
+     BY_POOL(allocations)},
+    {"mayfly_memory_pool_frees", COUNTER, "Objects of the pool that ended.", BY_POOL(frees)},
+    {"mayfly_memory_pool_refusals", COUNTER, "Objects the pool had no room for.",
+     BY(refusals_by_pool)},
+
+    {"mayfly_cgroup_memory_current_bytes", GAUGE, "What the cgroup is charged with.",
+     CGROUP(current_bytes)},
+    {"mayfly_cgroup_memory_peak_bytes", GAUGE, "Most that the cgroup was ever charged with.",
+     CGROUP(peak_bytes)},
+    {"mayfly_cgroup_memory_limit_bytes", GAUGE, "The tightest limit among the cgroup's ancestors.",
+     CGROUP(limit_bytes)},
+
+    {"mayfly_requests_in_flight", GAUGE, "Requests whose arena is live.",
+     NUMBER(world, requests.live)},
+    {"mayfly_request_arena_peak_bytes", GAUGE, "Most that one request's arena ever held.",
+     NUMBER(world, requests.peak_bytes)},
+    {"mayfly_request_arena_lifetime_seconds", HISTOGRAM,
+     "From a request's first block to its return.", BY(lifetimes)},
+    {"mayfly_http_requests", COUNTER,
+     "Requests that ended, by class of status; none: without a reply of the service's own.",
+     BY(by_class)},
+    {"mayfly_http_refusals", COUNTER, "Replies that refused a request, by the error's code.",
+     BY(by_refusal)},
+    {"mayfly_http_body_bytes", COUNTER, "Bytes of request bodies received.",
+     NUMBER(world, requests.body_bytes)},
+    {"mayfly_connections", GAUGE, "Connections open now.", NUMBER(world, requests.connections)},
+    {"mayfly_connections_max", GAUGE, "Connections served at once; more wait in the backlog.",
+     NUMBER(world, requests.connections_max)},
+    {"mayfly_connections_accepted", COUNTER, "Connections accepted.",
+     NUMBER(world, requests.accepted_connections)},
+    {"mayfly_connections_closed_without_reply", COUNTER,
+     "Connections ended in the middle of a request.", BY(by_cause)},
+
+    {"mayfly_samples_accepted", COUNTER, "Samples applied.",
+     NUMBER(report_input, accepted_samples)},
+    {"mayfly_samples_rejected", COUNTER, "Samples not applied, by the error's code.",
+     BY(by_rejection)},
+    {"mayfly_samples_overflowed", COUNTER, "Samples applied to an overflow series.",
+     NUMBER(store, overflowed_samples)},
+    {"mayfly_samples_late", COUNTER, "Samples older than the open window, counted in it.",
+     NUMBER(store, late_samples)},
+    {"mayfly_series", GAUGE, "Series held now, without overflow series.", BY(live_series)},
+    {"mayfly_series_max", GAUGE, "Series to be held at once: series.max.",
+     NUMBER(plan, settings.series_max)},
+    {"mayfly_series_created", COUNTER, "Series that came to be.", NUMBER(store, created_series)},
+    {"mayfly_series_recycled", COUNTER, "Idle series given up for room.",
+     NUMBER(store, recycled_series)},
+    {"mayfly_series_expired", COUNTER, "Series dropped for being idle too long.",
+     NUMBER(store, expired_series)},
+    {"mayfly_series_deleted", COUNTER, "Series that a client deleted.",
+     NUMBER(store, deleted_series)},
+    {"mayfly_families", GAUGE, "Metric families held now, without overflow families.",
+     BY(live_families)},
+    {"mayfly_histograms_downscaled", COUNTER,
+     "Times an exponential histogram gave up half its resolution for range.",
+     NUMBER(store, histogram_downscales)},
+    {"mayfly_log_lines_dropped", COUNTER, "Log lines left out for being too many a second.",
+     NUMBER(world, log_dropped)},
+};
+
+/* The ecosystem's names for what every process has. */
+static const struct row process_rows[] = {
+    {"process_cpu_seconds", COUNTER, "User and system CPU time spent.", BY(cpu_seconds)},
+    {"process_start_time_seconds", GAUGE, "Start time of the process, in Unix time.",
+     SECONDS(start_ms)},
+    {"process_resident_memory_bytes", GAUGE, "Resident memory.",
+     NUMBER(world, process.rss_bytes)},
+    {"process_resident_memory_peak_bytes", GAUGE, "Most that ever was resident.",
+     NUMBER(world, process.rss_peak_bytes)},
+    {"process_resident_memory_anon_bytes", GAUGE, "Resident memory that no file backs.",
+     NUMBER(world, process.rss_anon_bytes)},
+    {"process_resident_memory_file_bytes", GAUGE, "Resident memory that files back.",
+     NUMBER(world, process.rss_file_bytes)},
+    {"process_virtual_memory_bytes", GAUGE, "Virtual memory.",
+     NUMBER(world, process.virtual_bytes)},
+    {"process_virtual_memory_peak_bytes", GAUGE, "Most virtual memory there ever was.",
+     NUMBER(world, process.virtual_peak_bytes)},
+    {"process_threads", GAUGE, "Threads.", NUMBER(world, process.threads)},
+    {"process_open_fds", GAUGE, "Open file descriptors.", NUMBER(world, process.open_fds)},
+    {"process_max_fds", GAUGE, "Most file descriptors that may be open.",
+     NUMBER(world, process.max_fds)},
+    {"process_minor_pagefaults", COUNTER, "Page faults that needed no reading.",
+     NUMBER(world, process.minor_faults)},
+    {"process_major_pagefaults", COUNTER, "Page faults that needed reading.",
+     NUMBER(world, process.major_faults)},
+};
+
+#define OWN_ROWS (sizeof own_rows / sizeof own_rows[0])
+#define PROCESS_ROWS (sizeof process_rows / sizeof process_rows[0])
+
+static const struct row *row_at(size_t index)
+{
+    return index < OWN_ROWS ? &own_rows[index] : &process_rows[index - OWN_ROWS];
+}
+
+/* ---- families ---- */
+
+/* `# HELP name `; OpenMetrics has a counter's _total on its samples alone. */
+static void keyword_write(const struct page *page, const char *keyword)
+{
+    writer_string(page->writer, keyword);
+    if (page->input->openmetrics)
+        writer_string(page->writer, page->row->name);
+    else
+        name_write(page);
+    writer_char(page->writer, ' ');
+}
+
+static void family_write(const struct page *page)
+{
+    static const char *const types[] = {"gauge\n", "counter\n", "histogram\n"};
+    struct writer *writer = page->writer;
+    size_t mark = writer->used;
+    keyword_write(page, "# HELP ");
+    writer_string(writer, page->row->help);
+    writer_char(writer, '\n');
+    keyword_write(page, "# TYPE ");
+    writer_string(writer, types[page->row->type]);
+    size_t samples = writer->used;
+    page->row->write(page);
+    if (writer->used == samples && !writer->full)
+        writer_rewind(writer, mark);
+}
+
+static void page_init(struct page *page, const struct report_input *input, struct writer *writer)
+{
+    *page = (struct page){.writer = writer, .input = input, .sums = report_sums_make(input)};
+    page->bases[BASE_world] = input->world;
+    page->bases[BASE_plan] = input->plan;
+    page->bases[BASE_store] = input->store;
+    page->bases[BASE_report_input] = input;
+    page->bases[BASE_report_sums] = &page->sums;
+}
+
+void self_report_init(struct self_report *report, const struct report_input *input,
+                      bool process_names)
+{
+    *report = (struct self_report){
+        .input = input,
+        .count = process_names ? OWN_ROWS + PROCESS_ROWS : OWN_ROWS,
+    };
+}
+
+bool self_report_next(struct self_report *report, struct writer *writer)
+{
+    struct page page;
+    page_init(&page, report->input, writer);
+    for (; report->next < report->count; report->next++) {
+        size_t mark = writer->used;
+        page.row = row_at(report->next);
+        family_write(&page);
+        if (writer->full) {
+            ENSURE(writer->size - mark < SELF_FAMILY_BYTES_MAX); /* or it would never fit */
+            writer_rewind(writer, mark);
+            return true;
+        }
+    }
+    return false;
+}

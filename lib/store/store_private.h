@@ -1,0 +1,57 @@
+/* store_private.h: what store.c (samples) and store_life.c (birth, room, death) share. Nobody else includes it. */
+#ifndef STORE_STORE_PRIVATE_H
+#define STORE_STORE_PRIVATE_H
+
+#include "store/store.h"
+
+static inline struct family *family_at(const struct store *store, uint32_t index)
+{
+    return slots_at(&store->families, index);
+}
+
+static inline struct series *series_at(const struct store *store, uint32_t index)
+{
+    return slots_at(&store->series, index);
+}
+
+static inline uint32_t window_of(const struct store *store, int64_t now_ms)
+{
+    return now_ms <= store->start_ms ? 0 : (uint32_t)((now_ms - store->start_ms) / WINDOW_MS);
+}
+
+static inline enum series_class class_of(enum kind kind)
+{
+    if (kind == KIND_HISTOGRAM)
+        return CLASS_HISTOGRAM;
+    return kind == KIND_SET ? CLASS_SET : CLASS_PLAIN;
+}
+
+/* The family's overflow series for a part. */
+static inline uint32_t family_overflow(const struct family *family, enum part part)
+{
+    return family->overflow[part == PART_VALUE ? 0 : part - PART_BUCKET];
+}
+
+/* SLOT_NONE when there is no family of that name. */
+uint32_t family_find(const struct store *store, struct bytes name);
+
+/* True when a family of this name and kind could not be told apart, in an exposition, from one that is there. */
+bool family_clashes(const struct store *store, struct bytes name, enum kind kind);
+
+/* Makes the family, or SLOT_NONE when there is no room. */
+uint32_t family_birth(struct store *store, struct bytes name, enum kind kind, uint32_t window);
+
+/* The overflow families, one for each kind; there is room for them in an empty store. */
+void overflow_families_init(struct store *store);
+
+/* Makes the series, or SLOT_NONE when there is no room. */
+uint32_t series_birth(struct store *store, uint32_t family, const struct sample *sample,
+                      uint32_t window);
+
+/* Moves the series to the front of its class's list: it has a sample in a new window. */
+void series_touch(struct store *store, uint32_t index, uint32_t window);
+
+/* Takes HELP and UNIT from the declaration where they differ and there is room. */
+void family_describe(struct store *store, uint32_t family, const struct declaration *declaration);
+
+#endif
