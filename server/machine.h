@@ -1,0 +1,129 @@
+/*
+ * machine.h: what the machine allows this process, and what the kernel says it uses.
+ *
+ *     /proc/self/cgroup  +  /proc/self/mountinfo      machine_init: once, at start
+ *               |
+ *     own cgroup, v1 and v2 ── parent ── ... ── mount point     a limit of any of them holds
+ *               |
+ *     memory.current, memory.max, ...                 *_read: in steady state, stack only
+ *
+ * Owner:    main; on its stack or static.
+ * Lifetime: process; read-only after machine_init. A process moved to another cgroup is not
+ *           followed.
+ * Threads:  any, after machine_init.
+ */
+#ifndef SERVER_MACHINE_H
+#define SERVER_MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MACHINE_NONE UINT64_MAX /* no limit, or a number that this kernel does not tell */
+
+#define MACHINE_PATH_BYTES 1024 /* a pod's cgroup has some 200; one that is longer is not seen */
+
+/* Where one controller keeps this process. */
+struct cgroup_place {
+    size_t mount_length; /* of path; ancestors beyond the mount point cannot be seen. 0: no place */
+    char path[MACHINE_PATH_BYTES];
+};
+
+struct machine {
+    char proc[MACHINE_PATH_BYTES];
+    struct cgroup_place memory_v1;
+    struct cgroup_place memory_v2; /* the nearest ancestor that has the memory controller */
+    struct cgroup_place cpu_v1;
+    struct cgroup_place cpu_v2;
+    unsigned cpus_affinity; /* CPUs the scheduler may use */
+    unsigned cpus_quota;    /* CPUs' worth of time the cgroups grant, rounded up; 0: no quota */
+    uint64_t ticks_per_second;
+    uint64_t start_ms; /* when the process began, Unix time */
+};
+
+/* Stall times of the kernel's PSI: shares in percent over the last 10, 60 and 300 seconds. */
+struct pressure {
+    double avg10;
+    double avg60;
+    double avg300;
+    uint64_t total_us;
+};
+
+/* What is not told is MACHINE_NONE. */
+struct cgroup_memory {
+    unsigned version; /* 1 or 2; 0 when no memory cgroup can be seen */
+    uint64_t current_bytes;
+    uint64_t peak_bytes;
+    uint64_t limit_bytes;    /* the smallest of the cgroup's own and its ancestors' */
+    uint64_t max_events;     /* how often the limit was met (v1: failcnt) */
+    uint64_t oom_kill_events;
+    bool pressure_is_known; /* v2 alone, and only where the kernel was built with PSI */
+    struct pressure some;   /* at least one task waited for memory */
+    struct pressure full;   /* all of them did */
+};
+
+struct process_memory {
+    uint64_t rss_bytes;
+    uint64_t rss_peak_bytes;
+    uint64_t rss_anon_bytes;
+    uint64_t rss_file_bytes; /* files and shared memory */
+    uint64_t swap_bytes;
+    uint64_t virtual_bytes;
+    uint64_t virtual_peak_bytes;
+    uint64_t threads;
+    uint64_t open_fds;
+    uint64_t minor_faults;
+    uint64_t major_faults;
+    uint64_t cpu_user_ms;
+    uint64_t cpu_system_ms;
+    uint64_t start_ms; /* Unix time */
+};
+
+/*
+ * The most that may be resident of the program itself: apart from the region, the stacks and what
+ * libmicrohttpd takes for connections and replies. Code is counted whole, not as far as it is
+ * resident now: any page of it may be called later.
+ */
+struct code_bytes {
+    uint64_t program_bytes;       /* this binary, whole */
+    uint64_t libraries_bytes;     /* the libraries we may call, whole */
+    uint64_t unused_bytes;        /* gnutls and its kin, never called: what is resident now */
+    uint64_t unused_margin_bytes; /* and one page fault's worth for each of them */
+    uint64_t anonymous_bytes;     /* heap and the like: what is resident now */
+    uint64_t total_bytes;         /* of these five */
+    uint64_t main_stack_bytes;    /* as far as it is mapped; main is one of the plan's threads */
+};
+
+/*
+ * Finds the cgroups and counts the CPUs; uses stdio. `proc_root` is "/proc", and `fs_root`, which
+ * stands before every mount point, is "": a test gives the roots of a tree of its own. It cannot
+ * fail: what is not found is no limit.
+ */
+void machine_init(struct machine *machine, const char *proc_root, const char *fs_root);
+
+/* CPUs to use: affinity and quota together, at least 1. */
+unsigned machine_cpus(const struct machine *machine);
+
+/* The smallest memory limit of the cgroups, own and ancestors, v1 and v2; MACHINE_NONE without. */
+uint64_t machine_memory_limit(const struct machine *machine);
+
+/*
+ * For /memory: these open, read and close files of /proc and /sys with buffers on the stack (under
+ * 20 KiB), no heap and no stdio. False, with zeros or MACHINE_NONE, when there is nothing to read.
+ */
+bool cgroup_memory_read(const struct machine *machine, struct cgroup_memory *memory);
+bool process_memory_read(const struct machine *machine, struct process_memory *memory);
+
+/*
+ * Proportional set size: shared pages divided by who shares them. The kernel walks all page tables
+ * for it, milliseconds for a large process, so not for every scrape.
+ */
+bool process_pss_read(const struct machine *machine, uint64_t *pss_bytes);
+
+/*
+ * Adds up /proc/self/smaps; once, at start, before the region and the threads exist. Uses stdio.
+ * False, with zeros, when it cannot be read.
+ */
+bool machine_code_bytes(const struct machine *machine, struct code_bytes *code);
+
+#endif

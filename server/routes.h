@@ -1,0 +1,50 @@
+/*
+ * routes.h: which path does what.
+ *
+ * A route is found from the raw target, so that %2F in a path is still %2F. Its verbs are called in order, each at most
+ * once but `body`; each may refuse the request (request_refuse), after which none of the others is called.
+ *
+ * Threads: the table is constant.
+ */
+#ifndef SERVER_ROUTES_H
+#define SERVER_ROUTES_H
+
+#include "request.h"
+
+struct route {
+    const char *name;    /* for logs and holders */
+    const char *path;    /* raw */
+    bool is_prefix;      /* the path goes on behind it */
+    bool on_operator;    /* the operator listener answers it too */
+    unsigned methods;    /* enum method, or'ed */
+    const char *allow;   /* the same as text, for 405 */
+    void (*begin)(struct request *request); /* the headers are complete; may be NULL */
+    void (*body)(struct request *request, struct bytes bytes); /* NULL: the body is ignored */
+    void (*end)(struct request *request); /* the body is complete: fill in the reply */
+};
+
+/* Finds the route and sets it, or refuses the request: NOT_FOUND, METHOD_NOT_ALLOWED. */
+void route_find(struct request *request);
+
+/* push_route.c */
+void push_begin(struct request *request);
+void pushgateway_begin(struct request *request);
+void push_body(struct request *request, struct bytes bytes);
+void push_end(struct request *request);
+
+/* read_routes.c */
+void series_end(struct request *request);
+void series_delete_end(struct request *request);
+void labels_end(struct request *request);
+void label_values_end(struct request *request);
+void cardinality_end(struct request *request);
+
+/* report_routes.c */
+void metrics_end(struct request *request);
+void memory_end(struct request *request);
+void holders_end(struct request *request);
+void health_end(struct request *request);
+void ready_end(struct request *request);
+void config_end(struct request *request);
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * service.h: everything the process holds while it runs, in one place that is not global.
+ *
+ *     main ── makes ──> service ──> engine (one mutex), connections, growth pool, workers, figures
+ *
+ * Owner: main. Lifetime: process.
+ * Threads: `engine` under engine_lock; `growth` under growth_lock; the figures are atomics; the rest is read-only once
+ *          the listeners are open.
+ */
+#ifndef SERVER_SERVICE_H
+#define SERVER_SERVICE_H
+
+#include "clock.h"
+#include "connections.h"
+#include "log.h"
+#include "machine.h"
+#include "options.h"
+
+#include "engine/engine.h"
+#include "engine/plan_make.h"
+#include "memory/blocks.h"
+#include "reply/report_input.h"
+
+/* What a thread needs for the time of one callback. Nothing stays in it between two. */
+struct worker {
+    struct batch *batch; /* NULL for the operator listener's thread, which takes no samples */
+    struct arena scratch;
+};
+
+struct service {
+    const struct options *options;
+    const struct plan *plan;
+    const struct settings *settings; /* the plan's: nothing is left at auto */
+    struct machine machine;
+    struct clock clock;
+    struct log log;
+    int64_t start_ms;
+
+    struct ledger *ledger;
+    pthread_mutex_t engine_lock;
+    struct engine *engine;
+
+    pthread_mutex_t growth_lock;
+    struct blocks growth;
+    struct block_source growth_source;
+
+    struct connections connections;
+    struct worker *workers;
+    uint32_t worker_count;
+    _Atomic uint32_t workers_taken;
+
+    _Atomic bool stopping;
+    _Atomic uint64_t next_request_id;
+    struct {
+        _Atomic uint64_t live;
+        _Atomic uint64_t completed;
+        _Atomic uint64_t peak_bytes;
+        _Atomic uint64_t body_bytes;
+        _Atomic uint64_t by_class[HTTP_CLASSES];
+        _Atomic uint64_t refused[STATUS_COUNT];
+        _Atomic uint64_t lifetime_counts[LIFETIME_BOUNDS + 1];
+        _Atomic uint64_t lifetime_sum_us;
+        _Atomic uint64_t lifetime_max_us;
+    } figures;
+};
+
+/* Carves everything out of the region and seals it. */
+void service_init(struct service *service, const struct options *options, const struct plan *plan,
+                  uint64_t seed, struct region *region);
+
+/* The engine under its lock. */
+struct engine *service_engine(struct service *service);
+void service_engine_done(struct service *service);
+
+/* This thread's worker; the same one each time it asks. */
+struct worker *service_worker(struct service *service, bool operator_listener);
+
+/* What a decoder may use during one callback. */
+struct intake service_intake(struct service *service, struct request *request);
+
+/* Fills in all of it; reads /proc, so not for the hot path. */
+void service_world(struct service *service, struct world *world);
+
+/* What the reports are made of, in the request's arena: the world, and the engine's figures at this moment. */
+struct report_figures {
+    struct world world;
+    struct report_input input;
+    uint64_t rejected_samples[STATUS_COUNT];
+};
+void service_report(struct service *service, struct report_figures *figures);
+
+/* True when nothing of any request is live: request pools and scratch are at 0 and as much was freed as taken. */
+bool service_is_quiet(const struct service *service);
+
+/* The ledger, a line a pool, to the log. */
+void service_log_ledger(struct service *service);
+
+#endif

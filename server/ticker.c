@@ -1,0 +1,92 @@
+/* ticker.c: see ticker.h. */
+#include "ticker.h"
+
+#include <errno.h>
+#include <time.h>
+
+#define TICK_NS 50000000
+#define TICKS_PER_SECOND 20
+
+static void tick_engine(struct service *service)
+{
+    int64_t now_ms = clock_now_ms(&service->clock);
+    atomic_store_explicit(&service->ledger->now_ms, now_ms, memory_order_relaxed);
+    struct engine *engine = service_engine(service);
+    engine_tick(engine, now_ms);
+    service_engine_done(service);
+}
+
+static void follow_clock(struct service *service)
+{
+    int64_t step_ms = clock_follow(&service->clock);
+    if (step_ms != 0)
+        log_warning(&service->log, "clock_step", "adopted_ms=%lld", (long long)step_ms);
+}
+
+static void tick(struct service *service, uint64_t count)
+{
+    tick_engine(service);
+    unsigned reaped = connections_reap(&service->connections);
+    if (reaped > 0)
+        log_warning(&service->log, "connections_ended", "cause=timeout count=%u", reaped);
+    if (count % TICKS_PER_SECOND == 0)
+        follow_clock(service);
+}
+
+static void add_tick(struct timespec *at)
+{
+    at->tv_nsec += TICK_NS;
+    if (at->tv_nsec >= 1000000000) {
+        at->tv_nsec -= 1000000000;
+        at->tv_sec++;
+    }
+}
+
+/* Waits for the next tick; false when it is time to stop. */
+static bool wait(struct ticker *ticker, struct timespec *next)
+{
+    add_tick(next);
+    pthread_mutex_lock(&ticker->lock);
+    int code = 0;
+    while (!ticker->stop && code != ETIMEDOUT)
+        code = pthread_cond_timedwait(&ticker->wake, &ticker->lock, next);
+    bool go_on = !ticker->stop;
+    pthread_mutex_unlock(&ticker->lock);
+    return go_on;
+}
+
+static void *run(void *argument)
+{
+    struct ticker *ticker = argument;
+    struct timespec next;
+    clock_gettime(CLOCK_MONOTONIC, &next);
+    for (uint64_t count = 0; wait(ticker, &next); count++)
+        tick(ticker->service, count);
+    return NULL;
+}
+
+bool ticker_start(struct ticker *ticker, struct service *service)
+{
+    pthread_condattr_t monotonic;
+    pthread_attr_t attributes;
+    *ticker = (struct ticker){.service = service};
+    pthread_mutex_init(&ticker->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&ticker->wake, &monotonic);
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, service->settings->server_stack_bytes);
+    int code = pthread_create(&ticker->thread, &attributes, run, ticker);
+    pthread_attr_destroy(&attributes);
+    pthread_condattr_destroy(&monotonic);
+    return code == 0;
+}
+
+void ticker_stop(struct ticker *ticker)
+{
+    pthread_mutex_lock(&ticker->lock);
+    ticker->stop = true;
+    pthread_cond_signal(&ticker->wake);
+    pthread_mutex_unlock(&ticker->lock);
+    pthread_join(ticker->thread, NULL);
+}

@@ -1,0 +1,24 @@
+/*
+ * ticker.h: what happens by time alone: expiry, audit, deadlines of connections, steps of the clock.
+ *
+ * One thread, twenty times a second; each turn holds the engine's lock for tens of microseconds.
+ *
+ * Owner: main. Lifetime: process.
+ */
+#ifndef SERVER_TICKER_H
+#define SERVER_TICKER_H
+
+#include "service.h"
+
+struct ticker {
+    struct service *service;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stop;
+};
+
+bool ticker_start(struct ticker *ticker, struct service *service);
+void ticker_stop(struct ticker *ticker);
+
+#endif
