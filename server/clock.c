@@ -18,6 +18,11 @@ int64_t clock_monotonic_us(void)
     return read_us(CLOCK_MONOTONIC);
 }
 
+int64_t clock_coarse_us(void)
+{
+    return read_us(CLOCK_MONOTONIC_COARSE);
+}
+
 static int64_t wall_base_ms(void)
 {
     return (read_us(CLOCK_REALTIME) - clock_monotonic_us()) / 1000;

@@ -113,19 +113,49 @@ static enum method method_of(const char *method)
     return METHOD_OTHER;
 }
 
-static struct bytes header(struct MHD_Connection *mhd, const char *name)
+/* The headers that matter here, found in one walk. */
+struct headers {
+    struct bytes content_length;
+    struct bytes transfer_encoding;
+    struct bytes content_type;
+    struct bytes content_encoding;
+    struct bytes accept;
+    struct bytes accept_encoding;
+    struct bytes expect;
+    unsigned length_count;
+};
+
+static struct bytes *header_place(struct headers *headers, struct bytes name)
 {
-    const char *value = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, name);
-    return value == NULL ? (struct bytes){"", 0} : bytes_of(value);
+    const struct {
+        struct bytes name;
+        struct bytes *place;
+    } rows[] = {
+        {BYTES("Content-Length"), &headers->content_length},
+        {BYTES("Transfer-Encoding"), &headers->transfer_encoding},
+        {BYTES("Content-Type"), &headers->content_type},
+        {BYTES("Content-Encoding"), &headers->content_encoding},
+        {BYTES("Accept"), &headers->accept},
+        {BYTES("Accept-Encoding"), &headers->accept_encoding},
+        {BYTES("Expect"), &headers->expect},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (bytes_equal_nocase(name, rows[i].name))
+            return rows[i].place;
+    }
+    return NULL;
 }
 
-static enum MHD_Result count_lengths(void *cls, enum MHD_ValueKind kind, const char *name,
-                                     const char *value)
+/* Of a header that stands twice the first counts; lengths are counted, see framing_problem. */
+static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const char *name,
+                                   const char *value)
 {
     (void)kind;
-    (void)value;
-    unsigned *count = cls;
-    *count += bytes_equal_nocase(bytes_of(name), BYTES("Content-Length"));
+    struct headers *headers = cls;
+    struct bytes *place = header_place(headers, bytes_of(name));
+    headers->length_count += place == &headers->content_length;
+    if (place != NULL && place->length == 0 && value != NULL)
+        *place = bytes_of(value);
     return MHD_YES;
 }
 
@@ -133,40 +163,40 @@ static enum MHD_Result count_lengths(void *cls, enum MHD_ValueKind kind, const c
  * libmicrohttpd takes the first of two lengths and prefers chunks to a length without a word; what stands behind the
  * body would then be read as a request of its own (RFC 9112, 6.3). Such a connection is not kept.
  */
-static const char *framing_problem(struct MHD_Connection *mhd, struct bytes transfer_encoding)
+static const char *framing_problem(const struct headers *headers)
 {
-    unsigned lengths = 0;
-    MHD_get_connection_values(mhd, MHD_HEADER_KIND, count_lengths, &lengths);
-    if (lengths > 1)
+    if (headers->length_count > 1)
         return "Content-Length stands twice";
-    if (transfer_encoding.length == 0)
+    if (headers->transfer_encoding.length == 0)
         return NULL;
-    if (lengths > 0)
+    if (headers->length_count > 0)
         return "both Content-Length and Transfer-Encoding";
-    return bytes_equal_nocase(transfer_encoding, BYTES("chunked"))
+    return bytes_equal_nocase(headers->transfer_encoding, BYTES("chunked"))
                ? NULL
                : "Transfer-Encoding may only be chunked";
 }
 
-static uint64_t content_length(struct MHD_Connection *mhd, bool chunked)
+static uint64_t content_length(const struct headers *headers)
 {
     uint64_t length = 0;
-    if (chunked)
+    if (headers->transfer_encoding.length > 0)
         return UINT64_MAX;
-    return number_parse_u64(header(mhd, "Content-Length"), &length) ? length : 0;
+    return number_parse_u64(headers->content_length, &length) ? length : 0;
 }
 
 static void read_headers(struct request *request, struct MHD_Connection *mhd, const char *method)
 {
-    struct bytes transfer_encoding = header(mhd, "Transfer-Encoding");
-    const char *problem = framing_problem(mhd, transfer_encoding);
+    const struct bytes none = {"", 0};
+    struct headers headers = {none, none, none, none, none, none, none, 0};
+    MHD_get_connection_values(mhd, MHD_HEADER_KIND, take_header, &headers);
+    const char *problem = framing_problem(&headers);
     atomic_store_explicit(&request->method, (int)method_of(method), memory_order_relaxed);
-    request->content_length = content_length(mhd, transfer_encoding.length > 0);
-    request->content_type = header(mhd, "Content-Type");
-    request->content_encoding = header(mhd, "Content-Encoding");
-    request->accept = header(mhd, "Accept");
-    request->accept_encoding = header(mhd, "Accept-Encoding");
-    request->expects = header(mhd, "Expect").length > 0;
+    request->content_length = content_length(&headers);
+    request->content_type = headers.content_type;
+    request->content_encoding = headers.content_encoding;
+    request->accept = headers.accept;
+    request->accept_encoding = headers.accept_encoding;
+    request->expects = headers.expect.length > 0;
     if (problem != NULL) {
         request->refused = refusal_detail(STATUS_BAD_FRAMING, problem);
         request->expects = true; /* nothing behind these headers can be trusted: answer now, and close */

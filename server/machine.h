@@ -1,11 +1,14 @@
 /*
- * machine.h: what the machine allows this process, and what the kernel says it uses.
+ * machine.h: what the machine allows this process: CPUs, memory, and the state of its cgroup.
  *
  *     /proc/self/cgroup  +  /proc/self/mountinfo      machine_init: once, at start
  *               |
  *     own cgroup, v1 and v2 ── parent ── ... ── mount point     a limit of any of them holds
  *               |
- *     memory.current, memory.max, ...                 *_read: in steady state, stack only
+ *     memory.current, memory.max, ...                 cgroup_memory_read: in steady state
+ *
+ * What the process itself uses is in process_memory.h, what its code may use in code_bytes.h; both
+ * start from a machine, which knows where /proc is.
  *
  * Owner:    main; on its stack or static.
  * Lifetime: process; read-only after machine_init. A process moved to another cgroup is not
@@ -62,38 +65,6 @@ struct cgroup_memory {
     struct pressure full;   /* all of them did */
 };
 
-struct process_memory {
-    uint64_t rss_bytes;
-    uint64_t rss_peak_bytes;
-    uint64_t rss_anon_bytes;
-    uint64_t rss_file_bytes; /* files and shared memory */
-    uint64_t swap_bytes;
-    uint64_t virtual_bytes;
-    uint64_t virtual_peak_bytes;
-    uint64_t threads;
-    uint64_t open_fds;
-    uint64_t minor_faults;
-    uint64_t major_faults;
-    uint64_t cpu_user_ms;
-    uint64_t cpu_system_ms;
-    uint64_t start_ms; /* Unix time */
-};
-
-/*
- * The most that may be resident of the program itself: apart from the region, the stacks and what
- * libmicrohttpd takes for connections and replies. Code is counted whole, not as far as it is
- * resident now: any page of it may be called later.
- */
-struct code_bytes {
-    uint64_t program_bytes;       /* this binary, whole */
-    uint64_t libraries_bytes;     /* the libraries we may call, whole */
-    uint64_t unused_bytes;        /* gnutls and its kin, never called: what is resident now */
-    uint64_t unused_margin_bytes; /* and one page fault's worth for each of them */
-    uint64_t anonymous_bytes;     /* heap and the like: what is resident now */
-    uint64_t total_bytes;         /* of these five */
-    uint64_t main_stack_bytes;    /* as far as it is mapped; main is one of the plan's threads */
-};
-
 /*
  * Finds the cgroups and counts the CPUs; uses stdio. `proc_root` is "/proc", and `fs_root`, which
  * stands before every mount point, is "": a test gives the roots of a tree of its own. It cannot
@@ -108,22 +79,9 @@ unsigned machine_cpus(const struct machine *machine);
 uint64_t machine_memory_limit(const struct machine *machine);
 
 /*
- * For /memory: these open, read and close files of /proc and /sys with buffers on the stack (under
- * 20 KiB), no heap and no stdio. False, with zeros or MACHINE_NONE, when there is nothing to read.
+ * For /memory: this opens, reads and closes files with buffers on the stack (under 20 KiB), no heap
+ * and no stdio. False, with zeros or MACHINE_NONE, when there is nothing to read.
  */
 bool cgroup_memory_read(const struct machine *machine, struct cgroup_memory *memory);
-bool process_memory_read(const struct machine *machine, struct process_memory *memory);
-
-/*
- * Proportional set size: shared pages divided by who shares them. The kernel walks all page tables
- * for it, milliseconds for a large process, so not for every scrape.
- */
-bool process_pss_read(const struct machine *machine, uint64_t *pss_bytes);
-
-/*
- * Adds up /proc/self/smaps; once, at start, before the region and the threads exist. Uses stdio.
- * False, with zeros, when it cannot be read.
- */
-bool machine_code_bytes(const struct machine *machine, struct code_bytes *code);
 
 #endif

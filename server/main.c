@@ -5,6 +5,7 @@
  *                  │ no: say which setting, exit 1                                                         │
  *                  └ printed                    ledger printed, exit 0 or 3 <── drain, stop <──────────────┘
  */
+#include "code_bytes.h"
 #include "http.h"
 #include "probe.h"
 #include "service.h"

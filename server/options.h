@@ -12,6 +12,9 @@
  * adds for a Service called mayfly (MAYFLY_SERVICE_HOST, MAYFLY_PORT, ...) are not ours and are
  * passed over.
  *
+ * options.c takes the flags and the environment and decides who wins; config_file.h reads the file,
+ * option_words.h knows the names, options_text.c writes what is declared below as options_write_*.
+ *
  * Owner:    main; on its stack or static.
  * Lifetime: read before anything is reserved; the heap is used meanwhile (libcyaml), and all of it
  *           freed.

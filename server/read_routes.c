@@ -11,7 +11,7 @@
 #include "reply/rows.h"
 
 /* A page of rows; with the cursor and a row's text it stays far below limits.request_bytes. */
-#define PAGE_BYTES 65536
+#define PAGE_BYTES 32768
 #define NAMES_TEXT_BYTES 32768
 
 #define LIMIT_DEFAULT 100

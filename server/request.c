@@ -37,7 +37,7 @@ static void arena_begin(struct request *request)
 
 void request_set_phase(struct request *request, enum request_phase phase)
 {
-    atomic_store_explicit(&request->phase_since_us, clock_monotonic_us(), memory_order_relaxed);
+    atomic_store_explicit(&request->phase_since_us, clock_coarse_us(), memory_order_relaxed);
     atomic_store_explicit(&request->phase, phase, memory_order_release);
 }
 
@@ -119,11 +119,11 @@ static void count_lifetime(struct service *service, int64_t lifetime_us)
 /* What a push had rejected is counted once: when it ends well, when it is refused, or when its client is gone. */
 static void count_push(struct request *request)
 {
-    if (request->push == NULL)
-        return;
-    struct engine *engine = service_engine(request->service);
-    engine_count_rejected(engine, &request->push->report);
-    service_engine_done(request->service);
+    if (request->push != NULL && request->push->report.rejected > 0) {
+        struct engine *engine = service_engine(request->service);
+        engine_count_rejected(engine, &request->push->report);
+        service_engine_done(request->service);
+    }
     request->push = NULL;
 }
 

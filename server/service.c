@@ -1,6 +1,8 @@
 /* service.c: see service.h. */
 #include "service.h"
 
+#include "process_memory.h"
+
 #include "base/ensure.h"
 #include "version.h"
 
@@ -57,6 +59,16 @@ static void charge_fixed(struct service *service)
     ledger_take(service->ledger, POOL_FIXED, fixed);
 }
 
+/* Both locks are held for microseconds: whoever finds one taken does better to spin a little than to sleep. */
+static void init_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
+
 void service_init(struct service *service, const struct options *options, const struct plan *plan,
                   uint64_t seed, struct region *region)
 {
@@ -67,8 +79,8 @@ void service_init(struct service *service, const struct options *options, const 
     service->ledger = region_take(region, sizeof *service->ledger);
     ledger_init(service->ledger);
     atomic_store(&service->ledger->now_ms, service->start_ms);
-    pthread_mutex_init(&service->engine_lock, NULL);
-    pthread_mutex_init(&service->growth_lock, NULL);
+    init_lock(&service->engine_lock);
+    init_lock(&service->growth_lock);
     blocks_init(&service->growth, service->settings->requests_bytes, POOL_GROWTH, service->ledger,
                 region);
     service->growth_source = (struct block_source){growth_take, growth_give, service};

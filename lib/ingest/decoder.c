@@ -5,6 +5,7 @@
 struct sniffer {
     struct decoder decoder;
     struct decoder *chosen;
+    uint64_t blank_lines; /* passed over so far */
     struct decoder_options options;
     const struct settings *settings;
     struct arena *arena;
@@ -17,30 +18,48 @@ static enum format format_by_first_byte(char first)
     return first == '[' ? FORMAT_JSON : FORMAT_PROMETHEUS;
 }
 
-static bool is_blank(char c)
+/* Takes blanks and newlines off the front; how the body was cut makes no difference. */
+static void skip_blanks(struct sniffer *sniffer, struct bytes *input)
 {
-    return c == ' ' || c == '\t' || c == '\r';
+    size_t at = 0;
+    for (; at < input->length; at++) {
+        char c = input->at[at];
+        if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
+            break;
+        sniffer->blank_lines += c == '\n';
+    }
+    *input = (struct bytes){input->at + at, input->length - at};
 }
 
-/* Blank lines count, so that errors name the right one: only blanks within the first line are skipped. */
+/* Blank lines count, so that errors name the right one. */
+static struct refusal feed_blank_lines(struct sniffer *sniffer, struct intake *intake)
+{
+    static const char newlines[] = "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n";
+    struct refusal refusal = refusal_plain(STATUS_OK);
+    while (sniffer->blank_lines > 0 && refusal.status == STATUS_OK) {
+        size_t most = sizeof newlines - 1;
+        size_t count = sniffer->blank_lines < most ? (size_t)sniffer->blank_lines : most;
+        refusal = sniffer->chosen->feed(sniffer->chosen, (struct bytes){newlines, count}, intake);
+        sniffer->blank_lines -= count;
+    }
+    return refusal;
+}
+
 static struct refusal sniffer_feed(struct decoder *decoder, struct bytes input,
                                    struct intake *intake)
 {
     struct sniffer *sniffer = (struct sniffer *)decoder;
     if (sniffer->chosen == NULL) {
-        while (input.length > 0 && is_blank(input.at[0])) {
-            input.at++;
-            input.length--;
-        }
-        size_t first = 0;
-        while (first < input.length && (is_blank(input.at[first]) || input.at[first] == '\n'))
-            first++;
-        if (first == input.length)
+        skip_blanks(sniffer, &input);
+        if (input.length == 0)
             return refusal_plain(STATUS_OK);
-        sniffer->options.format = format_by_first_byte(input.at[first]);
+        sniffer->options.format = format_by_first_byte(input.at[0]);
         sniffer->chosen = decoder_make(&sniffer->options, sniffer->settings, sniffer->arena);
         if (sniffer->chosen == NULL)
             return refusal_of(sniffer->arena->refusal, sniffer->settings);
+        struct refusal refusal = feed_blank_lines(sniffer, intake);
+        if (refusal.status != STATUS_OK)
+            return refusal;
     }
     return sniffer->chosen->feed(sniffer->chosen, input, intake);
 }

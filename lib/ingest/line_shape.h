@@ -17,10 +17,15 @@
 
 #include "ingest/label_set.h"
 
+/*
+ *     http_requests_total{method="GET"} 3
+ *                        ^ name_bytes  ^ behind
+ *
+ * Positions and no texts: the caller makes those from registers, where a struct copied through memory would stall it.
+ */
 struct line_shape {
-    struct bytes name;
-    struct bytes labels; /* what stands between the braces; empty without */
-    const char *rest;    /* behind the brace, or behind the name */
+    uint32_t name_bytes;
+    uint32_t behind;
 };
 
 /*

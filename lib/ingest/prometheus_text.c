@@ -231,6 +231,8 @@ static enum status metric_name(const struct prometheus_decoder *decoder, struct 
     line->at = end;
     if (name.length == 0 || is_digit(name.at[0]))
         return STATUS_BAD_NAME;
+    if (end < line->end && *end != '{' && *end != ' ' && *end != '\t')
+        return STATUS_BAD_NAME; /* or a-1 would be the metric a, with the value -1 */
     if (name.length > decoder->settings->limits_name_bytes)
         return STATUS_NAME_TOO_LONG;
     if (name.at[0] == 'm' && bytes_start_with(name, BYTES("mayfly_")))
@@ -375,6 +377,7 @@ struct meaning {
     enum kind kind;
     enum part part;
     uint16_t family_length;
+    bool declared; /* the # lines in force are about it */
     bool ignored;
 };
 
@@ -415,10 +418,11 @@ static bool is_covered(const struct prometheus_decoder *decoder, struct bytes su
         return suffix.length == 0 || bytes_equal(suffix, BYTES("_total"));
     case DECLARED_INFO:
         return suffix.length == 0 || bytes_equal(suffix, BYTES("_info"));
-    case DECLARED_GAUGE:
-        return suffix.length == 0;
+    case DECLARED_UNMERGEABLE:
+        return suffix.length == 0 || bytes_equal(suffix, BYTES("_bucket")) ||
+               bytes_equal(suffix, BYTES("_gcount")) || bytes_equal(suffix, BYTES("_gsum"));
     default:
-        return decoder->declared == DECLARED_UNMERGEABLE;
+        return suffix.length == 0;
     }
 }
 
@@ -429,25 +433,31 @@ static bool has_created(const struct prometheus_decoder *decoder)
                                     decoder->declared == DECLARED_SUMMARY);
 }
 
+static enum status as_declared(const struct prometheus_decoder *decoder, struct line *line,
+                               struct bytes suffix, struct meaning *meaning)
+{
+    if (decoder->declared == DECLARED_HISTOGRAM || decoder->declared == DECLARED_SUMMARY)
+        return composite(decoder, line, suffix, meaning);
+    if (decoder->declared == DECLARED_UNMERGEABLE) {
+        line->detail = "a gaugehistogram cannot be merged";
+        return STATUS_UNKNOWN_KIND;
+    }
+    meaning->kind = decoder->declared == DECLARED_COUNTER ? KIND_COUNTER : KIND_GAUGE;
+    return STATUS_OK;
+}
+
 static enum status classify(const struct prometheus_decoder *decoder, struct line *line,
                             struct meaning *meaning)
 {
     struct bytes declared = {decoder->name, decoder->name_length};
     *meaning = (struct meaning){.part = PART_VALUE, .family_length = (uint16_t)line->name.length};
-    if (decoder->declared != DECLARED_NOTHING && bytes_start_with(line->name, declared)) {
+    if (declared.length > 0 && bytes_start_with(line->name, declared)) {
         struct bytes suffix = {line->name.at + declared.length,
                                line->name.length - declared.length};
         meaning->ignored = has_created(decoder) && bytes_equal(suffix, BYTES("_created"));
-        if (is_covered(decoder, suffix)) {
-            if (decoder->declared == DECLARED_HISTOGRAM || decoder->declared == DECLARED_SUMMARY)
-                return composite(decoder, line, suffix, meaning);
-            if (decoder->declared == DECLARED_UNMERGEABLE) {
-                line->detail = "a gaugehistogram cannot be merged";
-                return STATUS_UNKNOWN_KIND;
-            }
-            meaning->kind = decoder->declared == DECLARED_COUNTER ? KIND_COUNTER : KIND_GAUGE;
-            return STATUS_OK;
-        }
+        meaning->declared = is_covered(decoder, suffix);
+        if (meaning->declared && decoder->declared != DECLARED_NOTHING)
+            return as_declared(decoder, line, suffix, meaning);
     }
     meaning->kind = kind_by_name(line->name);
     return STATUS_OK;
@@ -496,7 +506,7 @@ static bool timestamp_parse(bool openmetrics, struct bytes text, int64_t *ms)
         return number_parse_i64(text, ms) && *ms != TIMESTAMP_NONE;
     if (!number_parse(text, &seconds) || !(fabs(seconds) < 9e15))
         return false;
-    *ms = (int64_t)(seconds * 1000);
+    *ms = llround(seconds * 1000); /* 1.001 s is 1000.9999… ms */
     return true;
 }
 
@@ -552,7 +562,8 @@ static void emit(struct prometheus_decoder *decoder, struct line *line,
     struct declaration declaration = {{decoder->help, decoder->help_length},
                                       {decoder->unit, decoder->unit_length}};
     size_t copied = line->copy ? label_list_bytes(&line->list) : 0;
-    size_t declared = decoder->pending ? batch_declaration_bytes(declaration) : 0;
+    bool pending = decoder->pending && meaning->declared;
+    size_t declared = pending ? batch_declaration_bytes(declaration) : 0;
     if (!batch_has_room(intake->batch, copied + declared)) {
         decoder->fatal = batch_flush(intake);
         if (decoder->fatal.status != STATUS_OK)
@@ -564,9 +575,10 @@ static void emit(struct prometheus_decoder *decoder, struct line *line,
         line->labels = (struct bytes){text, copied};
     }
     struct sample *sample = batch_add(intake->batch);
-    if (decoder->pending)
+    if (pending) {
         sample->declaration = batch_declaration(intake->batch, declaration);
-    decoder->pending = false;
+        decoder->pending = false;
+    }
     sample->fingerprint = hash_series(line->name, line->labels, intake->seed);
     sample->name = line->name.at;
     sample->name_length = (uint16_t)line->name.length;
@@ -599,9 +611,10 @@ static bool plain_name_and_labels(const struct prometheus_decoder *decoder, stru
     struct bytes text = {line->at, (size_t)(line->end - line->at)};
     if (!line_shape_read(text, line->readable, decoder->settings, &line->list, &shape))
         return false;
-    line->name = shape.name;
-    line->labels = shape.labels;
-    line->at = shape.rest;
+    line->name = (struct bytes){text.at, shape.name_bytes};
+    line->labels = (struct bytes){text.at + shape.name_bytes + 1,
+                                  shape.behind - shape.name_bytes - sizeof("{}") + 1};
+    line->at = text.at + shape.behind;
     return true;
 }
 

@@ -27,7 +27,6 @@ struct cardinality *cardinality_make(const struct settings *settings, struct are
         return NULL;
     struct cardinality *cardinality = (void *)at;
     memset(cardinality, 0, sizeof *cardinality);
-    cardinality->series_max = settings->series_max;
     cardinality->label_name_max = label_name_bytes(settings);
     at += sizeof *cardinality;
     cardinality->text = at;
@@ -133,7 +132,6 @@ static void count_series(struct cardinality *cardinality, const struct store *st
 {
     struct bytes labels = series_labels(store, series, cardinality->text);
     struct label label;
-    cardinality->series += !series->is_overflow;
     while (label_text_next(&labels, &label))
         count_label(cardinality, label.name, store->seed);
 }
@@ -233,6 +231,8 @@ static bool count_families(struct cardinality *cardinality, const struct store *
 static void finish(struct cardinality *cardinality, const struct store *store)
 {
     order_labels(cardinality);
+    cardinality->series = store->series_count;
+    cardinality->series_max = store->series_max;
     cardinality->overflowed_samples = store->overflowed_samples;
     cardinality->recycled_series = store->recycled_series;
     cardinality->expired_series = store->expired_series;

@@ -56,7 +56,7 @@ struct cardinality {
     bool approximate; /* there were more label names than the table holds */
     char *text;
     size_t label_name_max;
-    uint64_t series; /* without overflow series, as series.max counts them */
+    uint64_t series; /* without overflow series; never more than series_max */
     uint64_t series_max;
     uint64_t overflowed_samples;
     uint64_t recycled_series;

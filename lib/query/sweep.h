@@ -21,9 +21,9 @@
 #include "store/store.h"
 
 /*
- * What one slice may cost: a slot 1, a live series 1 more for every 64 bytes of its labels, which is
- * what a look at it touches. 256 of that are 10 to 30 µs under the lock, be it 256 free slots, 85
- * series with 100 bytes of labels or 4 with 4 KiB.
+ * What one slice may cost: a slot 1, a live series 1 more for every 64 bytes of its labels, which
+ * is what a look at it touches. 256 of that are 10 to 30 µs under the lock, be it 256 free slots,
+ * 85 series with 100 bytes of labels or 4 with 4 KiB.
  */
 #define SWEEP_SLICE 256
 

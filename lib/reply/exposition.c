@@ -28,13 +28,20 @@ struct exposition *exposition_make(const struct settings *settings, bool openmet
 
 /* ---- families ---- */
 
+/* A name that is nothing but the suffix would leave none. */
+static bool has_total(struct bytes name)
+{
+    struct bytes suffix = BYTES("_total");
+    return name.length > suffix.length && bytes_end_with(name, suffix);
+}
+
 /* What TYPE says. In OpenMetrics a counter is one whose samples end in _total; any other keeps its name as unknown. */
 static struct bytes type_of(const struct exposition *exposition, enum kind kind)
 {
     struct bytes name = {exposition->name, exposition->name_length};
     switch (kind) {
     case KIND_COUNTER:
-        if (exposition->openmetrics && !bytes_end_with(name, BYTES("_total")))
+        if (exposition->openmetrics && !has_total(name))
             return BYTES("unknown");
         return BYTES("counter");
     case KIND_HISTOGRAM:
@@ -52,7 +59,7 @@ static struct bytes declared_name(const struct exposition *exposition, enum kind
 {
     struct bytes name = {exposition->name, exposition->name_length};
     bool cut = exposition->openmetrics && kind == KIND_COUNTER;
-    if (cut && bytes_end_with(name, BYTES("_total")))
+    if (cut && has_total(name))
         name.length -= sizeof("_total") - 1;
     return name;
 }

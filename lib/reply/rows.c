@@ -13,7 +13,7 @@
 /* Keys, punctuation and numbers of any one row here. */
 #define ROW_BYTES 512
 
-/* Behind the rows of a page, with its token between the two; without one the first is ].  */
+/* Behind the rows of a page, with its token between the two; without one the list just ends. */
 #define NEXT_OPEN "],\"next\":"
 #define NEXT_CLOSE "}\n"
 #define TAIL_BYTES (sizeof(NEXT_OPEN NEXT_CLOSE) - 1)

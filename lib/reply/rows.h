@@ -1,7 +1,7 @@
 /*
  * rows.h: series, label names, label values and cardinality as JSON.
  *
- *     {"series":[ row, row ],"next":"4711"}     next: the next page's `after`; only if there is more
+ *     {"series":[ row, row ],"next":"4711"}    next: the next page's `after`; only if there is more
  *
  * Each reply is one piece in a buffer of the request's arena. A row that no longer fits is taken
  * back, and the page ends before it, closed and with a token, so a small buffer makes short pages,

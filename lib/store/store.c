@@ -126,11 +126,19 @@ static void add_value(struct series *series, double value)
     series->sum = sum;
 }
 
-/* A total that leaves the range of a double would turn to NaN with the next compensation: it stays at its last value. */
+/*
+ * A total that leaves the range of a double would be infinite, and NaN with the next compensation: it stays at its last
+ * value. The total is looked at and not the sum alone: what the additions lost may be what takes it over.
+ */
 static void add_checked(struct series *series, double value)
 {
-    if (isfinite(series->sum + value))
-        add_value(series, value);
+    double sum = series->sum;
+    double carry = series->carry;
+    add_value(series, value);
+    if (isfinite(series_total(series)))
+        return;
+    series->sum = sum;
+    series->carry = carry;
 }
 
 static int64_t sample_time(const struct sample *sample, int64_t now_ms)
@@ -143,7 +151,8 @@ static void series_add(struct store *store, struct series *series, enum kind kin
                        const struct sample *sample, int64_t now_ms)
 {
     int64_t time_ms = sample_time(sample, now_ms);
-    if (time_ms < now_ms - now_ms % WINDOW_MS)
+    int64_t open_ms = store->start_ms + (int64_t)store->window * WINDOW_MS;
+    if (sample->timestamp_ms != TIMESTAMP_NONE && time_ms < open_ms)
         store->late_samples++;
     series->count++;
     switch (kind) {
@@ -181,7 +190,7 @@ static const char *conflict_with(enum kind kind)
 
 /* The family a sample belongs to, made where it is new; the overflow family of its kind where there is no room. */
 static enum status family_for(struct store *store, const struct sample *sample, uint32_t window,
-                              uint32_t *out, struct store_outcome *outcome)
+                              bool recycle, uint32_t *out, struct store_outcome *outcome)
 {
     struct bytes name = sample_family(sample);
     uint32_t family = family_find(store, name);
@@ -195,7 +204,7 @@ static enum status family_for(struct store *store, const struct sample *sample, 
         outcome->conflict = "the name stands for a part of a histogram or summary";
         return STATUS_KIND_CONFLICT;
     }
-    family = family_birth(store, name, sample->kind, window);
+    family = family_birth(store, name, sample->kind, window, recycle);
     *out = family != SLOT_NONE ? family : store->overflow_family[sample->kind];
     return STATUS_OK;
 }
@@ -205,7 +214,7 @@ static enum status series_for(struct store *store, const struct sample *sample, 
                               uint32_t *out, struct store_outcome *outcome)
 {
     uint32_t family = SLOT_NONE;
-    enum status status = family_for(store, sample, window, &family, outcome);
+    enum status status = family_for(store, sample, window, true, &family, outcome);
     if (status != STATUS_OK)
         return status;
     *out = SLOT_NONE;
@@ -243,7 +252,7 @@ static void apply_to(struct store *store, uint32_t slot, const struct sample *sa
 {
     struct series *series = series_at(store, slot);
     struct family *family = family_at(store, series->family);
-    uint32_t window = window_of(store, now_ms);
+    uint32_t window = window_advance(store, now_ms);
     if (series->window != window)
         series_touch(store, slot, window);
     if (sample->declaration != NULL && !family->is_overflow)
@@ -260,7 +269,8 @@ enum status store_apply(struct store *store, const struct sample *sample, int64_
 {
     uint32_t slot = series_find(store, sample);
     if (slot == SLOT_NONE) {
-        enum status status = series_for(store, sample, window_of(store, now_ms), &slot, outcome);
+        uint32_t window = window_advance(store, now_ms);
+        enum status status = series_for(store, sample, window, &slot, outcome);
         if (status != STATUS_OK)
             return status;
     }
@@ -285,7 +295,9 @@ enum status store_admit(struct store *store, const struct sample *sample, int64_
                         struct store_outcome *outcome)
 {
     uint32_t family = SLOT_NONE;
-    return family_for(store, sample, window_of(store, now_ms), &family, outcome);
+    uint32_t window = window_advance(store, now_ms);
+    /* The push may yet be refused, and that must not cost anyone their series. */
+    return family_for(store, sample, window, false, &family, outcome);
 }
 
 /* ---- looking ---- */
@@ -312,5 +324,6 @@ const struct hyperloglog *store_set(const struct store *store, const struct seri
 
 int64_t store_idle_ms(const struct store *store, const struct series *series, int64_t now_ms)
 {
-    return (int64_t)(window_of(store, now_ms) - series->window) * WINDOW_MS;
+    uint32_t window = window_of(store, now_ms);
+    return window > series->window ? (int64_t)(window - series->window) * WINDOW_MS : 0;
 }

@@ -58,6 +58,7 @@ struct store {
     uint64_t series_max;
     uint64_t series_count; /* without overflow series, which have slots of their own */
     int64_t start_ms;
+    uint32_t window; /* the latest that was seen */
     uint32_t next_family_to_expire;
     uint64_t late_samples;
     uint64_t overflowed_samples;

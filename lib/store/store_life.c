@@ -264,7 +264,8 @@ static uint32_t choose_victims(const struct store *store, struct need missing, u
     uint32_t count = 0;
     while (!is_nothing(&missing)) {
         enum series_class class = missing.sketches > 0 ? missing.class : CLASS_COUNT;
-        uint32_t victim = idle_walk_next(store, &walk, class, window, store->idle_min_windows);
+        /* one window more: the last sample may have come at its window's end, and this one at its beginning */
+        uint32_t victim = idle_walk_next(store, &walk, class, window, store->idle_min_windows + 1);
         if (victim == SLOT_NONE || count == RECYCLE_MAX)
             return 0;
         gain(store, victim, &missing);
@@ -429,9 +430,13 @@ static struct need family_need(struct bytes name, enum kind kind)
     return need;
 }
 
-uint32_t family_birth(struct store *store, struct bytes name, enum kind kind, uint32_t window)
+uint32_t family_birth(struct store *store, struct bytes name, enum kind kind, uint32_t window,
+                      bool recycle)
 {
     struct need need = family_need(name, kind);
+    struct need missing = shortage(store, &need);
+    if (!recycle && !is_nothing(&missing))
+        return SLOT_NONE;
     if (!make_room(store, &need, window))
         return SLOT_NONE;
     uint32_t index = slots_acquire(&store->families);
@@ -463,7 +468,7 @@ void overflow_families_init(struct store *store)
         [KIND_SUMMARY] = "mayfly_overflow_summary",
     };
     for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
-        uint32_t index = family_birth(store, bytes_of(names[kind]), kind, 0);
+        uint32_t index = family_birth(store, bytes_of(names[kind]), kind, 0, false);
         ENSURE(index != SLOT_NONE); /* the floors of the settings leave room for these */
         family_at(store, index)->is_overflow = true;
         store->overflow_family[kind] = index;
@@ -561,7 +566,7 @@ static void expire_one_family(struct store *store, uint32_t window)
 
 uint32_t store_expire(struct store *store, int64_t now_ms, uint32_t most)
 {
-    uint32_t window = window_of(store, now_ms);
+    uint32_t window = window_advance(store, now_ms);
     uint32_t expired = 0;
     expire_one_family(store, window);
     while (expired < most) {

@@ -19,6 +19,18 @@ static inline uint32_t window_of(const struct store *store, int64_t now_ms)
     return now_ms <= store->start_ms ? 0 : (uint32_t)((now_ms - store->start_ms) / WINDOW_MS);
 }
 
+/*
+ * The window that is open now. It never goes back: requests bring the time at which they began, so the time of a long one
+ * is older than what was applied meanwhile.
+ */
+static inline uint32_t window_advance(struct store *store, int64_t now_ms)
+{
+    uint32_t window = window_of(store, now_ms);
+    if (window > store->window)
+        store->window = window;
+    return store->window;
+}
+
 static inline enum series_class class_of(enum kind kind)
 {
     if (kind == KIND_HISTOGRAM)
@@ -38,8 +50,9 @@ uint32_t family_find(const struct store *store, struct bytes name);
 /* True when a family of this name and kind could not be told apart, in an exposition, from one that is there. */
 bool family_clashes(const struct store *store, struct bytes name, enum kind kind);
 
-/* Makes the family, or SLOT_NONE when there is no room. */
-uint32_t family_birth(struct store *store, struct bytes name, enum kind kind, uint32_t window);
+/* Makes the family, or SLOT_NONE when there is no room; with `recycle` idle series are given up for it. */
+uint32_t family_birth(struct store *store, struct bytes name, enum kind kind, uint32_t window,
+                      bool recycle);
 
 /* The overflow families, one for each kind; there is room for them in an empty store. */
 void overflow_families_init(struct store *store);
