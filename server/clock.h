@@ -1,8 +1,9 @@
 /*
  * clock.h: the time the engine lives in.
  *
- * The wall clock at start plus monotonic time: it never runs backwards, and the store's windows never repeat. When the
- * wall clock is stepped forward the clock follows; when it is stepped back it does not, and the difference is reported.
+ * The wall clock at start plus monotonic time: it never runs backwards, and the store's windows
+ * never repeat. When the wall clock is stepped forward the clock follows; when it is stepped back
+ * it does not, and the difference is reported.
  *
  * Owner: the service. Threads: any; only the ticker calls clock_follow.
  */

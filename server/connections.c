@@ -6,6 +6,7 @@
 
 #include "base/ensure.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -66,7 +67,7 @@ struct connection *connection_open(struct connections *connections, int fd, cons
         connection = &connections->slots[*head];
         *head = connection->next_free;
         connection->fd = fd;
-        connection->shut = false;
+        connection->shut = connection->ended = false;
         snprintf(connection->peer, sizeof connection->peer, "%s", peer);
         atomic_store_explicit(&connection->requested, false, memory_order_relaxed);
         atomic_store_explicit(&connection->idle_since_us, clock_monotonic_us(),
@@ -100,7 +101,10 @@ void connection_count_closed(struct connections *connections, const struct conne
 
 /* ---- deadlines ---- */
 
-/* Under limits.body_bytes_per_second on average, once the body has had limits.header_timeout to begin. */
+/*
+ * Under limits.body_bytes_per_second on average, once the body has had limits.header_timeout to
+ * begin.
+ */
 static bool is_too_slow(const struct settings *settings, const struct request *request,
                         int64_t age_ms)
 {
@@ -111,8 +115,9 @@ static bool is_too_slow(const struct settings *settings, const struct request *r
 }
 
 /*
- * Between requests nothing tells us that a header is trickling in: after limits.idle_timeout libmicrohttpd itself closes
- * a silent connection, so one that is open limits.header_timeout later is not silent.
+ * Between requests nothing tells us that a header is trickling in: after limits.idle_timeout
+ * libmicrohttpd itself closes a silent connection, so one that is open limits.header_timeout later
+ * is not silent.
  */
 static bool rests_too_long(const struct settings *settings, const struct connection *connection,
                            int64_t now_us)
@@ -124,14 +129,31 @@ static bool rests_too_long(const struct settings *settings, const struct connect
     return now_us - since > (int64_t)allowed * 1000;
 }
 
-/* CLOSED_CAUSES: it may go on. */
+/*
+ * How long it has been doing what it does. The headers of a first request count from the
+ * connection's start.
+ */
+static int64_t phase_age_ms(const struct connection *connection, int phase, int64_t now_us)
+{
+    int64_t since =
+        atomic_load_explicit(&connection->request.phase_since_us, memory_order_relaxed);
+    if (phase == PHASE_HEADERS &&
+        !atomic_load_explicit(&connection->requested, memory_order_relaxed))
+        since = atomic_load_explicit(&connection->idle_since_us, memory_order_relaxed);
+    return (now_us - since) / 1000;
+}
+
+/*
+ * CLOSED_CAUSES: it may go on. The phase is read before its time: when it changes in between, the
+ * time is too young and not too old.
+ */
 static enum closed_cause overdue(const struct connection *connection, int64_t now_us)
 {
     const struct settings *settings = connection->service->settings;
     const struct request *request = &connection->request;
-    int64_t since = atomic_load_explicit(&request->phase_since_us, memory_order_relaxed);
-    int64_t age_ms = (now_us - since) / 1000;
-    switch (atomic_load_explicit(&request->phase, memory_order_acquire)) {
+    int phase = atomic_load_explicit(&request->phase, memory_order_acquire);
+    int64_t age_ms = phase_age_ms(connection, phase, now_us);
+    switch (phase) {
     case PHASE_NONE:
         return rests_too_long(settings, connection, now_us) ? CLOSED_HEADER_TIMEOUT : CLOSED_CAUSES;
     case PHASE_HEADERS:
@@ -174,6 +196,34 @@ unsigned connections_reap(struct connections *connections)
     }
     pthread_mutex_unlock(&connections->lock);
     return reaped;
+}
+
+/* ---- clients that have gone ---- */
+
+/*
+ * The client has closed its side, and libmicrohttpd may have missed it: shutting the reading side
+ * raises a new event, upon which what is still queued is read, and then the end. A client that
+ * closed its side behind a whole request gets its reply all the same.
+ */
+static void pass_on_end(struct connection *connection)
+{
+    struct pollfd poller = {.fd = connection->fd, .events = POLLRDHUP};
+    if (poll(&poller, 1, 0) != 1 || (poller.revents & POLLRDHUP) == 0)
+        return;
+    connection->ended = true;
+    shutdown(connection->fd, SHUT_RD);
+}
+
+void connections_pass_on_ends(struct connections *connections)
+{
+    pthread_mutex_lock(&connections->lock);
+    for (uint32_t i = 0; i < connections->data_count + connections->operator_count; i++) {
+        struct connection *connection = &connections->slots[i];
+        int phase = atomic_load_explicit(&connection->request.phase, memory_order_acquire);
+        if (connection->fd >= 0 && !connection->shut && !connection->ended && phase != PHASE_REPLY)
+            pass_on_end(connection);
+    }
+    pthread_mutex_unlock(&connections->lock);
 }
 
 /* ---- stopping ---- */

@@ -1,10 +1,13 @@
 /*
  * holders_route.c: GET /memory/holders: who holds memory now.
  *
- * Requests in flight from the connection table, and the metrics with most series. Lists are cut, and say so.
+ * Requests in flight from the connection table, and the metrics with most series. Lists are cut,
+ * and say so.
  */
 #include "routes.h"
 #include "service.h"
+
+#include "base/ensure.h"
 
 #define HOLDERS_REQUESTS 50
 #define HOLDERS_METRICS 10
@@ -135,7 +138,7 @@ static void write_metrics(struct writer *writer, struct service *service)
     const struct family *largest[HOLDERS_METRICS];
     char name[2048];
     uint64_t more;
-    struct engine *engine = service_engine(service);
+    struct engine *engine = service_lock_engine(service);
     uint32_t count = largest_families(&engine->store, largest, &more);
     writer_string(writer, ",\n \"metrics\": [");
     for (uint32_t i = 0; i < count; i++) {
@@ -145,7 +148,7 @@ static void write_metrics(struct writer *writer, struct service *service)
         write_pair(writer, "series", largest[i]->series_count);
         writer_char(writer, '}');
     }
-    service_engine_done(service);
+    service_unlock_engine(service);
     writer_string(writer, "]");
     write_pair(writer, "metrics_truncated", more);
     writer_string(writer, "}\n");
@@ -158,5 +161,6 @@ void holders_end(struct request *request)
         return;
     write_requests(&writer, &request->service->connections);
     write_metrics(&writer, request->service);
+    ENSURE(!writer.full);
     request_reply(request, json_type, writer_text(&writer));
 }

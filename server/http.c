@@ -85,6 +85,42 @@ static void notify_connection(void *cls, struct MHD_Connection *mhd, void **cont
 
 /* ---- requests ---- */
 
+/*
+ * More than anything here can use; libmicrohttpd keeps each, and past some hundreds answers
+ * nothing.
+ */
+#define PARAMETERS_MAX 64 /* the message in status.def says so too */
+
+static bool has_too_many_parameters(struct bytes query)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < query.length; i++)
+        count += query.at[i] == '&';
+    return count >= PARAMETERS_MAX;
+}
+
+/*
+ * Answers on the socket itself and shuts it: libmicrohttpd is about to fail on this request without
+ * a word. Nothing else is being sent on the connection now, and what does not fit the socket's
+ * buffer is not worth waiting for.
+ */
+static void refuse_on_socket(struct request *request, int fd)
+{
+    char head[256];
+    request->refused = refusal_plain(STATUS_TOO_MANY_PARAMETERS);
+    request_reply_refusal(request);
+    struct bytes body = request->reply.body;
+    int length = snprintf(head, sizeof head,
+                          "HTTP/1.1 414 URI Too Long\r\nContent-Type: %s\r\n"
+                          "Mayfly-Arena-Peak: %zu\r\nContent-Length: %zu\r\n"
+                          "Connection: close\r\n\r\n",
+                          json_type, arena_peak(&request->arena), body.length);
+    if (send(fd, head, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE) == length)
+        send(fd, body.at, body.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    request->http = request->reply.http;
+    shutdown(fd, SHUT_RDWR);
+}
+
 static void *uri_log(void *cls, const char *target, struct MHD_Connection *mhd)
 {
     struct http *http = cls;
@@ -93,8 +129,12 @@ static void *uri_log(void *cls, const char *target, struct MHD_Connection *mhd)
         return NULL;
     if (has_request(connection))
         request_end(&connection->request);
-    request_begin(&connection->request, http->service, bytes_of(target), http->operator_listener);
-    return &connection->request;
+    struct request *request = &connection->request;
+    request_begin(request, http->service, bytes_of(target), http->operator_listener);
+    const char *query = strchr(target, '?');
+    if (query != NULL && has_too_many_parameters(bytes_of(query)))
+        refuse_on_socket(request, connection->fd);
+    return request;
 }
 
 static enum method method_of(const char *method)
@@ -122,7 +162,9 @@ struct headers {
     struct bytes accept;
     struct bytes accept_encoding;
     struct bytes expect;
-    unsigned length_count;
+    unsigned length_count;   /* how often each stands there, be its value empty */
+    unsigned transfer_count;
+    bool has_blank_name; /* a blank before a colon: libmicrohttpd knows no such header */
 };
 
 static struct bytes *header_place(struct headers *headers, struct bytes name)
@@ -152,34 +194,39 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
 {
     (void)kind;
     struct headers *headers = cls;
+    headers->has_blank_name |= strpbrk(name, " \t") != NULL;
     struct bytes *place = header_place(headers, bytes_of(name));
     headers->length_count += place == &headers->content_length;
+    headers->transfer_count += place == &headers->transfer_encoding;
     if (place != NULL && place->length == 0 && value != NULL)
         *place = bytes_of(value);
     return MHD_YES;
 }
 
 /*
- * libmicrohttpd takes the first of two lengths and prefers chunks to a length without a word; what stands behind the
- * body would then be read as a request of its own (RFC 9112, 6.3). Such a connection is not kept.
+ * libmicrohttpd takes the first of two lengths and prefers chunks to a length without a word; what
+ * stands behind the body would then be read as a request of its own (RFC 9112, 6.3). Such a
+ * connection is not kept.
  */
 static const char *framing_problem(const struct headers *headers)
 {
+    if (headers->has_blank_name)
+        return "a blank before a header's colon";
     if (headers->length_count > 1)
         return "Content-Length stands twice";
-    if (headers->transfer_encoding.length == 0)
+    if (headers->transfer_count == 0)
         return NULL;
     if (headers->length_count > 0)
         return "both Content-Length and Transfer-Encoding";
-    return bytes_equal_nocase(headers->transfer_encoding, BYTES("chunked"))
-               ? NULL
-               : "Transfer-Encoding may only be chunked";
+    bool chunked = headers->transfer_count == 1 &&
+                   bytes_equal_nocase(headers->transfer_encoding, BYTES("chunked"));
+    return chunked ? NULL : "Transfer-Encoding may only be chunked";
 }
 
 static uint64_t content_length(const struct headers *headers)
 {
     uint64_t length = 0;
-    if (headers->transfer_encoding.length > 0)
+    if (headers->transfer_count > 0)
         return UINT64_MAX;
     return number_parse_u64(headers->content_length, &length) ? length : 0;
 }
@@ -187,7 +234,7 @@ static uint64_t content_length(const struct headers *headers)
 static void read_headers(struct request *request, struct MHD_Connection *mhd, const char *method)
 {
     const struct bytes none = {"", 0};
-    struct headers headers = {none, none, none, none, none, none, none, 0};
+    struct headers headers = {none, none, none, none, none, none, none, 0, 0, false};
     MHD_get_connection_values(mhd, MHD_HEADER_KIND, take_header, &headers);
     const char *problem = framing_problem(&headers);
     atomic_store_explicit(&request->method, (int)method_of(method), memory_order_relaxed);
@@ -199,7 +246,8 @@ static void read_headers(struct request *request, struct MHD_Connection *mhd, co
     request->expects = headers.expect.length > 0;
     if (problem != NULL) {
         request->refused = refusal_detail(STATUS_BAD_FRAMING, problem);
-        request->expects = true; /* nothing behind these headers can be trusted: answer now, and close */
+        request->expects =
+            true; /* nothing behind these headers can be trusted: answer now, and close */
     }
 }
 
@@ -258,18 +306,21 @@ static void add_headers(struct request *request, struct MHD_Response *response)
     add_header(response, "Vary", reply->vary ? "Accept, Accept-Encoding" : NULL);
     add_header(response, "Allow", reply->allow);
     add_header(response, "Retry-After", reply->retry_after ? "1" : NULL);
-    add_header(response, "Mayfly-Mode", reply->mode);
+    add_header(response, "Mayfly-Mode", request->is_pushgateway ? "sum" : NULL);
 }
 
 static struct MHD_Response *make_response(struct request *request)
 {
     struct reply *reply = &request->reply;
     if (reply->pages == NULL)
-        return MHD_create_response_from_buffer(reply->body.length, (void *)(uintptr_t)reply->body.at,
-                                               MHD_RESPMEM_PERSISTENT);
+        return MHD_create_response_from_buffer(
+            reply->body.length, (void *)(uintptr_t)reply->body.at, MHD_RESPMEM_PERSISTENT);
     struct MHD_Response *response = MHD_create_response_from_callback(
         MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_pages, request, NULL);
-    /* to a HEAD libmicrohttpd would send the last chunk's zero as a body: such a reply must end its connection */
+    /*
+     * to a HEAD libmicrohttpd would send the last chunk's zero as a body: such a reply must end its
+     * connection
+     */
     if (response != NULL &&
         atomic_load_explicit(&request->method, memory_order_relaxed) == METHOD_HEAD)
         MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
@@ -297,7 +348,10 @@ static bool is_refused(const struct request *request)
 
 /* ---- the handler's three kinds of call ---- */
 
-/* A client that waits for 100 Continue, or has more to send than we would drain, is answered at once. */
+/*
+ * A client that waits for 100 Continue, or has more to send than we would drain, is answered at
+ * once.
+ */
 static bool answers_at_once(const struct request *request)
 {
     const struct settings *settings = request->service->settings;
@@ -305,11 +359,33 @@ static bool answers_at_once(const struct request *request)
                                 request->content_length > settings->limits_drain_bytes);
 }
 
+/*
+ * What a reply's status line and headers take of the connection's buffer, and some for how it is
+ * kept.
+ */
+#define REPLY_HEADER_BYTES 1024
+
+/*
+ * The reply's headers must fit the buffer behind the request's: else libmicrohttpd would close
+ * without a word, after the push was applied.
+ */
+static bool leaves_room_for_reply(const struct request *request, struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    size_t used = info == NULL ? 0 : info->header_size;
+    return used + REPLY_HEADER_BYTES <= request->service->settings->server_connection_bytes;
+}
+
 static enum MHD_Result on_headers(struct request *request, struct MHD_Connection *mhd,
                                   const char *method)
 {
     request->has_headers = true;
     read_headers(request, mhd, method);
+    if (!is_refused(request) && !leaves_room_for_reply(request, mhd)) {
+        request->refused = refusal_of(STATUS_HEADERS_TOO_LARGE, request->service->settings);
+        request->expects = true;
+    }
     if (!is_refused(request))
         route_find(request);
     const struct route *route = atomic_load_explicit(&request->route, memory_order_relaxed);
@@ -319,7 +395,7 @@ static enum MHD_Result on_headers(struct request *request, struct MHD_Connection
         request_reply_refusal(request);
         return send_reply(request, mhd);
     }
-    request_set_phase(request, PHASE_BODY);
+    request_set_phase(request, is_refused(request) ? PHASE_DRAINING : PHASE_BODY);
     return MHD_YES;
 }
 
@@ -329,9 +405,8 @@ static enum MHD_Result drain(struct request *request, size_t bytes)
     request->drained_bytes += bytes;
     if (request->drained_bytes <= request->service->settings->limits_drain_bytes)
         return MHD_YES;
-    struct connection *connection =
-        (struct connection *)((char *)request - offsetof(struct connection, request));
-    connection_count_closed(&request->service->connections, connection, CLOSED_DRAIN);
+    connection_count_closed(&request->service->connections, request_connection(request),
+                            CLOSED_DRAIN);
     request->closed_counted = true;
     return MHD_NO;
 }
@@ -412,10 +487,11 @@ static void completed(void *cls, struct MHD_Connection *mhd, void **context,
     if (request == NULL)
         return;
     *context = NULL;
-    if (request->http == 0)
+    bool replied = request->http != 0;
+    if (!replied)
         request->http = own_status(mhd);
     bool ended_well = code == MHD_REQUEST_TERMINATED_COMPLETED_OK ||
-                      (request->http >= 400 && !request->has_headers);
+                      (request->http >= 400 && (!replied || !request->has_headers));
     if (!ended_well && !request->closed_counted)
         connection_count_closed(&http->service->connections, connection_of(mhd),
                                 cause_of(request, code));
@@ -438,7 +514,8 @@ bool http_start(struct http *http, struct service *service, int fd, bool operato
     const struct settings *settings = service->settings;
     unsigned connections = (unsigned)(operator_listener ? settings->server_operator_connections
                                                         : settings->server_connections);
-    *http = (struct http){.service = service, .operator_listener = operator_listener};
+    *http = (struct http){
+        .service = service, .operator_listener = operator_listener, .listen_fd = fd};
     struct MHD_OptionItem pool[] = {
         /* a pool of one is no pool to libmicrohttpd */
         {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
@@ -482,6 +559,7 @@ static unsigned open_connections(const struct http *http)
 
 void http_stop(struct http *http)
 {
+    shutdown(http->listen_fd, SHUT_RDWR); /* nothing is accepted any more, not even to be shut */
     do {
         connections_gate(&http->service->connections, http->operator_listener);
         connections_shut_all(&http->service->connections, http->operator_listener);
@@ -543,17 +621,19 @@ static struct addrinfo *resolve(const char *address, char *problem, size_t probl
 int http_listen(const char *address, const struct settings *settings, char *problem,
                 size_t problem_bytes)
 {
+    int fd = -1;
     struct addrinfo *found = resolve(address, problem, problem_bytes);
-    if (found == NULL)
-        return -1;
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || !bind_and_listen(fd, found, settings)) {
+    for (struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next) {
+        fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd >= 0 && bind_and_listen(fd, at, settings))
+            break;
         snprintf(problem, problem_bytes, "%s: %s", address, strerror(errno));
         if (fd >= 0)
             close(fd);
         fd = -1;
     }
-    freeaddrinfo(found);
+    if (found != NULL)
+        freeaddrinfo(found);
     return fd;
 }
 

@@ -4,12 +4,13 @@
  *     listening socket ──> epoll threads ──> connection slot ──> request ──> route verbs ──> reply
  *
  * What its source and tests with it showed, and what follows here:
- *  - a reply may be queued at the handler's first or last call only; one at the first call closes the connection, so
- *    replies wait for the last call wherever the client can be expected to send the rest of its body;
- *  - the completed callback can be left out (over 490 query arguments, a cookie that does not fit): the closed
- *    notification ends what request it finds on the connection;
- *  - stopping the daemon, or quiescing it, while connections are open can crash it: http_stop shuts them all first and
- *    waits until the last is gone;
+ *  - a reply may be queued at the handler's first or last call only; one at the first call closes
+ *    the connection, so replies wait for the last call wherever the client can be expected to send
+ *    the rest of its body;
+ *  - the completed callback can be left out (over 490 query arguments, a cookie that does not fit):
+ *    the closed notification ends what request it finds on the connection;
+ *  - stopping the daemon, or quiescing it, while connections are open can crash it: http_stop shuts
+ *    them all first and waits until the last is gone;
  *  - a reader that returns 0 spins: ours never does.
  *
  * Owner: main. Lifetime: process. Threads: callbacks run in the worker that has the connection.
@@ -19,11 +20,17 @@
 
 #include "service.h"
 
-/* A listening socket on "ADDR:PORT" or "[ADDR]:PORT"; port 0 picks one. -1 with `problem` filled in. */
+/*
+ * A listening socket on "ADDR:PORT" or "[ADDR]:PORT"; port 0 picks one. -1 with `problem` filled
+ * in.
+ */
 int http_listen(const char *address, const struct settings *settings, char *problem,
                 size_t problem_bytes);
 
-/* A connection to such an address whose reads and writes give up after `seconds`; -1 when there is none. */
+/*
+ * A connection to such an address whose reads and writes give up after `seconds`; -1 when there is
+ * none.
+ */
 int http_connect(const char *address, int seconds);
 
 /* What the socket is bound to, as ADDR:PORT. */
@@ -35,13 +42,20 @@ struct http {
     struct service *service;
     struct MHD_Daemon *daemon;
     bool operator_listener;
+    int listen_fd;
 };
 
-/* Serves `fd`, which is libmicrohttpd's from here on, with `threads` threads. False when it refuses. */
+/*
+ * Serves `fd`, which is libmicrohttpd's from here on, with `threads` threads. False when it
+ * refuses.
+ */
 bool http_start(struct http *http, struct service *service, int fd, bool operator_listener,
                 unsigned threads);
 
-/* Accepts nothing more and waits until `deadline_us` (monotonic) for requests in flight; true when none was cut. */
+/*
+ * Accepts nothing more and waits until `deadline_us` (monotonic) for requests in flight; true when
+ * none was cut.
+ */
 bool http_drain(struct http *http, int64_t deadline_us);
 
 /* Shuts what is left and ends the threads. */

@@ -1,6 +1,7 @@
 /* log.c: see log.h. */
 #include "log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -51,6 +52,22 @@ static size_t write_time(char *line, size_t bytes, const struct timespec *now)
                bytes);
 }
 
+/*
+ * A stderr that nobody reads must not stop who logs: when there is no room the line is left out and
+ * counted. A line is shorter than PIPE_BUF, so where there is room it is written whole.
+ */
+static void write_line(struct log *log, const char *line, size_t bytes)
+{
+    struct pollfd poller = {.fd = STDERR_FILENO, .events = POLLOUT};
+    pthread_mutex_lock(&log->lock);
+    bool ready = poll(&poller, 1, 0) == 1 && (poller.revents & POLLOUT) != 0;
+    if (!ready || write(STDERR_FILENO, line, bytes) != (ssize_t)bytes) {
+        log->dropped++;
+        log->dropped_total++;
+    }
+    pthread_mutex_unlock(&log->lock);
+}
+
 __attribute__((format(printf, 4, 0))) static void emit(struct log *log, const char *level,
                                                        const char *message, const char *pairs,
                                                        va_list values)
@@ -63,7 +80,8 @@ __attribute__((format(printf, 4, 0))) static void emit(struct log *log, const ch
         return;
     size_t room = sizeof line - 1; /* the newline */
     size_t used = write_time(line, room, &now);
-    used += cut(snprintf(line + used, room - used, "level=%s msg=%s ", level, message), room - used);
+    used +=
+        cut(snprintf(line + used, room - used, "level=%s msg=%s ", level, message), room - used);
     used += cut(vsnprintf(line + used, room - used, pairs, values), room - used);
     if (dropped > 0)
         used += cut(snprintf(line + used, room - used, " dropped_lines=%llu",
@@ -72,8 +90,7 @@ __attribute__((format(printf, 4, 0))) static void emit(struct log *log, const ch
     while (used > 0 && line[used - 1] == ' ')
         used--;
     line[used++] = '\n';
-    ssize_t written = write(STDERR_FILENO, line, used);
-    (void)written; /* there is nowhere to report that stderr is gone */
+    write_line(log, line, used);
 }
 
 void log_info(struct log *log, const char *message, const char *pairs, ...)

@@ -13,7 +13,8 @@
 
 static bool ask(int fd)
 {
-    static const char request[] = "GET /healthz HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n";
+    static const char request[] =
+        "GET /healthz HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n";
     static const char expected[] = "HTTP/1.1 200";
     char reply[sizeof expected - 1];
     size_t got = 0;

@@ -1,7 +1,7 @@
 /*
  * push_route.c: POST /v1/push, and bodies pushed to Pushgateway's paths.
  *
- *     headers ── format, encoding, labels of the path ──> push_make ── body ──> batches ──engine lock──> store
+ *     headers ── format, encoding, labels of the path ──> push_make ── body ──lock──> store
  */
 #include "routes.h"
 #include "service.h"
@@ -67,13 +67,8 @@ static bool switch_of(struct request *request, const char *name, bool *on)
     *on = bytes_equal(value, BYTES("1")) || bytes_equal(value, BYTES("true"));
     if (*on || bytes_equal(value, BYTES("0")) || bytes_equal(value, BYTES("false")))
         return true;
-    request->refused = refusal_detail(STATUS_BAD_PARAMETER, "atomic is 0 or 1");
+    request_refuse(request, refusal_detail(STATUS_BAD_PARAMETER, "atomic is 0 or 1"));
     return false;
-}
-
-static void refuse_with_arena(struct request *request)
-{
-    request_refuse(request, refusal_of(request->arena.refusal, request->service->settings));
 }
 
 static bool push_options_read(struct request *request, struct push_options *options)
@@ -94,13 +89,11 @@ static bool push_options_read(struct request *request, struct push_options *opti
 static void push_start(struct request *request, struct push_options *options)
 {
     options->decoder.body_bytes = request->content_length;
-    if (!switch_of(request, "atomic", &options->atomic)) {
-        request_refuse(request, request->refused);
+    if (!switch_of(request, "atomic", &options->atomic))
         return;
-    }
     request->push = push_make(options, request->service->settings, &request->arena);
     if (request->push == NULL)
-        refuse_with_arena(request);
+        request_refuse_arena(request);
 }
 
 void push_begin(struct request *request)
@@ -115,7 +108,10 @@ void push_begin(struct request *request)
         push_start(request, &options);
 }
 
-/* ---- Pushgateway's paths: /metrics/job/<job>{/<label>/<value>}, each name optionally with @base64 ---- */
+/*
+ * ---- Pushgateway's paths: /metrics/job/<job>{/<label>/<value>}, each name optionally with @base64
+ * ----
+ */
 
 static int base64_digit(char c)
 {
@@ -130,7 +126,10 @@ static int base64_digit(char c)
     return c == '_' || c == '/' ? 63 : -1;
 }
 
-/* RFC 4648, the URL-safe alphabet too, padding optional; a lone = is the empty text, as Pushgateway has it. */
+/*
+ * RFC 4648, the URL-safe alphabet too, padding optional; a lone = is the empty text, as Pushgateway
+ * has it.
+ */
 static bool base64_decode(struct bytes text, char *out, size_t *length)
 {
     uint32_t bits = 0;
@@ -175,11 +174,11 @@ static bool path_value(struct request *request, struct bytes raw, bool base64, s
     char *escaped = plain == NULL ? NULL : arena_push(&request->arena, raw.length * 2);
     struct bytes decoded = {plain, 0};
     if (escaped == NULL) {
-        refuse_with_arena(request);
+        request_refuse_arena(request);
         return false;
     }
     if (!request_decode(request, raw, false, &raw))
-        return refuse_path(request, "a % without two hex digits");
+        return false;
     if (base64 && !base64_decode(raw, plain, &decoded.length))
         return refuse_path(request, "what follows @base64 is not base64");
     if (!base64)
@@ -191,7 +190,7 @@ static bool path_value(struct request *request, struct bytes raw, bool base64, s
     }
     if (!bytes_are_utf8(decoded) ||
         (decoded.length > 0 && memchr(decoded.at, 0, decoded.length) != NULL))
-        return refuse_path(request, "a label value is not UTF-8");
+        return refuse_path(request, "a label value is not UTF-8, or has a NUL in it");
     *value = (struct bytes){escaped, label_value_escape(decoded, escaped)};
     return true;
 }
@@ -212,6 +211,8 @@ static bool add_path_label(struct request *request, struct label_list *list, str
         return false;
     if (label.value.length == 0)
         return true; /* an empty label is no label */
+    if (bytes_equal(label.name, BYTES("le")))
+        return refuse_path(request, "le is the bound of a histogram's buckets");
     if (label_list_find(list, label.name) != NULL)
         return refuse_path(request, "a label stands in it twice");
     if (!label_list_add(list, label))
@@ -239,12 +240,12 @@ static bool path_labels(struct request *request, struct bytes path, struct label
 void pushgateway_begin(struct request *request)
 {
     struct push_options options = {0};
-    request->is_push = true;
+    request->is_push = request->is_pushgateway = true;
     size_t prefix = sizeof("/metrics/") - 1;
     struct bytes path = {request->path.at + prefix, request->path.length - prefix};
     struct label_list *list = arena_push(&request->arena, sizeof *list);
     if (list == NULL) {
-        refuse_with_arena(request);
+        request_refuse_arena(request);
         return;
     }
     if (!path_labels(request, path, list) || !push_options_read(request, &options))
@@ -252,7 +253,6 @@ void pushgateway_begin(struct request *request)
     if (options.decoder.format == FORMAT_BY_FIRST_BYTE)
         options.decoder.format = FORMAT_PROMETHEUS; /* what Pushgateway's clients send */
     options.decoder.labels = list;
-    request->reply.mode = "sum";
     push_start(request, &options);
 }
 
@@ -272,16 +272,16 @@ static void apply_held(struct request *request)
     struct push *push = request->push;
     if (push->report.rejected > 0)
         return;
-    struct engine *engine = service_engine(request->service);
+    struct engine *engine = service_lock_engine(request->service);
     engine_apply_held(engine, push->held, &push->report, request->now_ms);
-    service_engine_done(request->service);
+    service_unlock_engine(request->service);
 }
 
 static bool push_complete(struct request *request)
 {
     struct intake intake = service_intake(request->service, request);
     if (atomic_load_explicit(&request->body_bytes, memory_order_relaxed) == 0) {
-        if (request->reply.mode != NULL)
+        if (request->is_pushgateway)
             return true; /* Pushgateway takes an empty body */
         request_refuse(request, refusal_plain(STATUS_EMPTY_BODY));
         return false;

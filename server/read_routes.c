@@ -1,7 +1,7 @@
 /*
  * read_routes.c: what is held: series, labels, cardinality; and DELETE.
  *
- *     query string ──> selector ──> slices of the store, each under the lock ──> rows in one page of the arena
+ *     query string ──> selector ──> slices of the store, each under the lock ──> rows in a page
  */
 #include "routes.h"
 #include "service.h"
@@ -22,11 +22,6 @@ struct question {
     struct bytes after;
     uint32_t limit;
 };
-
-static void refuse_with_arena(struct request *request)
-{
-    request_refuse(request, refusal_of(request->arena.refusal, request->service->settings));
-}
 
 static struct refusal read_limit(struct bytes value, uint32_t *limit)
 {
@@ -59,7 +54,7 @@ static struct question *read_question(struct request *request)
     struct bytes name, value;
     struct question *question = arena_push_zero(&request->arena, sizeof *question);
     if (question == NULL) {
-        refuse_with_arena(request);
+        request_refuse_arena(request);
         return NULL;
     }
     selector_init(&question->selector);
@@ -71,11 +66,7 @@ static struct question *read_question(struct request *request)
             return NULL;
         }
     }
-    if (request->refused.status != STATUS_OK) {
-        request_refuse(request, request->refused);
-        return NULL;
-    }
-    return question;
+    return request->refused.status == STATUS_OK ? question : NULL;
 }
 
 /* Room for the reply: a page, or as much as one row of the longest kind may take. */
@@ -110,16 +101,16 @@ void series_end(struct request *request)
     struct series_page *page = series_page_make(&question->selector, from, question->limit,
                                                 settings, &request->arena);
     if (page == NULL) {
-        refuse_with_arena(request);
+        request_refuse_arena(request);
         return;
     }
     if (!page_writer(request, series_rows_bytes(settings), &writer))
         return;
     series_rows_begin(&writer);
     for (bool done = false; !done;) {
-        struct engine *engine = service_engine(request->service);
+        struct engine *engine = service_lock_engine(request->service);
         done = series_rows_step(&writer, page, &engine->store, request->now_ms, SWEEP_SLICE);
-        service_engine_done(request->service);
+        service_unlock_engine(request->service);
     }
     series_rows_end(&writer, page);
     reply_rows(request, &writer);
@@ -138,15 +129,15 @@ void series_delete_end(struct request *request)
     struct deletion *deletion =
         deletion_make(&question->selector, request->service->settings, &request->arena);
     if (deletion == NULL) {
-        refuse_with_arena(request);
+        request_refuse_arena(request);
         return;
     }
     if (!request_writer(request, 128, &writer))
         return;
     for (bool done = false; !done;) {
-        struct engine *engine = service_engine(request->service);
+        struct engine *engine = service_lock_engine(request->service);
         done = deletion_step(deletion, &engine->store, SWEEP_SLICE);
-        service_engine_done(request->service);
+        service_unlock_engine(request->service);
     }
     deletion_write(&writer, deletion);
     reply_rows(request, &writer);
@@ -154,7 +145,10 @@ void series_delete_end(struct request *request)
 
 /* ---- /v1/labels, /v1/labels/<name>/values ---- */
 
-/* `label` NULL: the names of labels; else the values of that one. The page, or NULL with the request refused. */
+/*
+ * `label` NULL: the names of labels; else the values of that one. The page, or NULL with the
+ * request refused.
+ */
 static struct name_page *collect_names(struct request *request, const struct question *question,
                                        const struct bytes *label)
 {
@@ -168,13 +162,13 @@ static struct name_page *collect_names(struct request *request, const struct que
     else if (page != NULL)
         names = names_make_values(*label, &question->selector, page, settings, arena);
     if (names == NULL) {
-        refuse_with_arena(request);
+        request_refuse_arena(request);
         return NULL;
     }
     for (bool done = false; !done;) {
-        struct engine *engine = service_engine(request->service);
+        struct engine *engine = service_lock_engine(request->service);
         done = names_step(names, &engine->store, SWEEP_SLICE);
-        service_engine_done(request->service);
+        service_unlock_engine(request->service);
     }
     return page;
 }
@@ -202,10 +196,7 @@ static bool path_label(struct request *request, struct bytes *label)
         return false;
     }
     struct bytes raw = {path.at + prefix, path.length - prefix - suffix.length};
-    if (request_decode(request, raw, false, label))
-        return true;
-    request_refuse(request, request->refused);
-    return false;
+    return request_decode(request, raw, false, label);
 }
 
 void label_values_end(struct request *request)
@@ -231,15 +222,15 @@ void cardinality_end(struct request *request)
     struct writer writer;
     struct cardinality *cardinality = cardinality_make(settings, &request->arena);
     if (cardinality == NULL) {
-        refuse_with_arena(request);
+        request_refuse_arena(request);
         return;
     }
     if (!request_writer(request, cardinality_rows_bytes(settings), &writer))
         return;
     for (bool done = false; !done;) {
-        struct engine *engine = service_engine(request->service);
+        struct engine *engine = service_lock_engine(request->service);
         done = cardinality_step(cardinality, &engine->store, SWEEP_SLICE);
-        service_engine_done(request->service);
+        service_unlock_engine(request->service);
     }
     cardinality_write(&writer, cardinality);
     reply_rows(request, &writer);

@@ -8,6 +8,7 @@
 #include "routes.h"
 #include "service.h"
 
+#include "base/ensure.h"
 #include "reply/compress.h"
 #include "reply/exposition.h"
 #include "reply/memory_report.h"
@@ -27,19 +28,19 @@ struct metrics_pages {
 
 static void write_series_page(struct metrics_pages *pages, struct writer *page)
 {
-    struct engine *engine = service_engine(pages->service);
+    struct engine *engine = service_lock_engine(pages->service);
     if (!exposition_next(pages->exposition, &engine->store, page))
         pages->exposition = NULL;
-    service_engine_done(pages->service);
+    service_unlock_engine(pages->service);
     if (pages->exposition == NULL)
         page->full = false;
 }
 
 static void write_self_page(struct metrics_pages *pages, struct writer *page)
 {
-    service_engine(pages->service);
+    service_lock_engine(pages->service);
     pages->has_self = self_report_next(&pages->self, page);
-    service_engine_done(pages->service);
+    service_unlock_engine(pages->service);
 }
 
 static bool metrics_next(struct page_source *source, struct writer *page)
@@ -111,7 +112,7 @@ static void reply_pages(struct request *request, struct page_source *pages, bool
 {
     char *page = arena_push(&request->arena, EXPOSITION_PAGE_BYTES);
     if (page == NULL) {
-        request_refuse(request, refusal_of(request->arena.refusal, request->service->settings));
+        request_refuse_arena(request);
         return;
     }
     request->page = writer_make(page, EXPOSITION_PAGE_BYTES);
@@ -144,7 +145,7 @@ static void reply_metrics(struct request *request, struct scope scope)
     if (figures != NULL && scope.pushed)
         pages->exposition = exposition_make(service->settings, scope.openmetrics, &request->arena);
     if (figures == NULL || (scope.pushed && pages->exposition == NULL)) {
-        request_refuse(request, refusal_of(request->arena.refusal, service->settings));
+        request_refuse_arena(request);
         return;
     }
     service_report(service, figures);
@@ -196,14 +197,16 @@ static void memory_json(struct request *request)
     struct writer writer;
     struct report_figures *figures = arena_push(&request->arena, sizeof *figures);
     if (figures == NULL) {
-        request_refuse(request, refusal_of(request->arena.refusal, request->service->settings));
+        request_refuse_arena(request);
         return;
     }
     if (!request_writer(request, MEMORY_REPORT_BYTES, &writer))
         return;
     service_report(request->service, figures);
     memory_report_write(&writer, &figures->input);
+    ENSURE(!writer.full);
     request_reply(request, json_type, writer_text(&writer));
+    request->reply.vary = true;
 }
 
 /* ?format= decides, else Accept; without a word for a text format it is JSON. */
@@ -316,5 +319,6 @@ void config_end(struct request *request)
     for (size_t i = 0; i < settings_count; i++)
         write_config_row(&writer, request->service, i);
     writer_string(&writer, "\n}}\n");
+    ENSURE(!writer.full);
     request_reply(request, json_type, writer_text(&writer));
 }

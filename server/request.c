@@ -12,11 +12,6 @@ const char json_type[] = "application/json";
 const char text_type[] = "text/plain; version=0.0.4; charset=utf-8";
 const char openmetrics_type[] = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-static struct connection *connection_of(struct request *request)
-{
-    return (struct connection *)((char *)request - offsetof(struct connection, request));
-}
-
 static enum pool pool_of(const struct request *request)
 {
     return request->operator_listener ? POOL_RESERVE : POOL_REQUESTS;
@@ -26,7 +21,7 @@ static enum pool pool_of(const struct request *request)
 static void arena_begin(struct request *request)
 {
     struct service *service = request->service;
-    char *first = connection_of(request)->first_block;
+    char *first = request_connection(request)->first_block;
     if (request->operator_listener)
         arena_init(&request->arena, first, OPERATOR_ARENA_BYTES, OPERATOR_ARENA_BYTES, NULL);
     else
@@ -41,7 +36,10 @@ void request_set_phase(struct request *request, enum request_phase phase)
     atomic_store_explicit(&request->phase, phase, memory_order_release);
 }
 
-/* The target as it was sent: routes and parameters are read from this copy, never from libmicrohttpd's. */
+/*
+ * The target as it was sent: routes and parameters are read from this copy, never from
+ * libmicrohttpd's.
+ */
 static void keep_target(struct request *request, struct bytes target)
 {
     uint64_t limit = request->service->settings->limits_target_bytes;
@@ -71,7 +69,7 @@ void request_begin(struct request *request, struct service *service, struct byte
     request->content_type = request->content_encoding = (struct bytes){"", 0};
     request->accept = request->accept_encoding = (struct bytes){"", 0};
     request->push = NULL;
-    request->is_push = request->has_headers = request->expects = false;
+    request->is_push = request->is_pushgateway = request->has_headers = request->expects = false;
     request->refused = refusal_plain(STATUS_OK);
     request->refused_accepted = request->refused_rejected = 0;
     request->drained_bytes = 0;
@@ -116,13 +114,16 @@ static void count_lifetime(struct service *service, int64_t lifetime_us)
     raise(&service->figures.lifetime_max_us, (uint64_t)lifetime_us);
 }
 
-/* What a push had rejected is counted once: when it ends well, when it is refused, or when its client is gone. */
+/*
+ * What a push had rejected is counted once: when it ends well, when it is refused, or when its
+ * client is gone.
+ */
 static void count_push(struct request *request)
 {
     if (request->push != NULL && request->push->report.rejected > 0) {
-        struct engine *engine = service_engine(request->service);
+        struct engine *engine = service_lock_engine(request->service);
         engine_count_rejected(engine, &request->push->report);
-        service_engine_done(request->service);
+        service_unlock_engine(request->service);
     }
     request->push = NULL;
 }
@@ -142,7 +143,7 @@ void request_end(struct request *request)
     add(&service->figures.body_bytes,
         atomic_load_explicit(&request->body_bytes, memory_order_relaxed));
     atomic_fetch_sub_explicit(&service->figures.live, 1, memory_order_relaxed);
-    struct connection *connection = connection_of(request);
+    struct connection *connection = request_connection(request);
     atomic_store_explicit(&connection->requested, true, memory_order_relaxed);
     atomic_store_explicit(&connection->idle_since_us, now_us, memory_order_relaxed);
     request_set_phase(request, PHASE_NONE);
@@ -184,12 +185,13 @@ bool request_decode(struct request *request, struct bytes text, bool plus, struc
 {
     char *at = arena_push(&request->arena, text.length);
     if (at == NULL) {
-        request->refused = refusal_of(request->arena.refusal, request->service->settings);
+        request_refuse_arena(request);
         return false;
     }
     size_t length = decode(text, plus, at);
     if (length == SIZE_MAX) {
-        request->refused = refusal_detail(STATUS_BAD_PARAMETER, "a % without two hex digits");
+        request_refuse(request,
+                       refusal_detail(STATUS_BAD_PARAMETER, "a % without two hex digits"));
         return false;
     }
     *out = (struct bytes){at, length};
@@ -232,7 +234,7 @@ bool request_writer(struct request *request, size_t bytes, struct writer *writer
 {
     char *at = arena_push(&request->arena, bytes);
     if (at == NULL) {
-        request_refuse(request, refusal_of(request->arena.refusal, request->service->settings));
+        request_refuse_arena(request);
         return false;
     }
     *writer = writer_make(at, bytes);
@@ -253,6 +255,11 @@ void request_refuse(struct request *request, struct refusal refusal)
     }
     request_shrink(request);
     request->refused = refusal;
+}
+
+void request_refuse_arena(struct request *request)
+{
+    request_refuse(request, refusal_of(request->arena.refusal, request->service->settings));
 }
 
 static const struct report *refused_report(const struct request *request, struct report *report)

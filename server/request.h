@@ -5,12 +5,14 @@
  *     request_begin         route->body         route->end               request_end
  *     |<------------------------------ the arena ------------------------------>|
  *
- * A request is born in libmicrohttpd's URI-log callback, the only place that has the raw target, and ends in its
- * completed callback, or with its connection where that callback is left out (see http.c). All it needs is in its arena,
- * whose first block belongs to its connection's slot: a request can always begin.
+ * A request is born in libmicrohttpd's URI-log callback, the only place that has the raw target,
+ * and ends in its completed callback, or with its connection where that callback is left out (see
+ * http.c). All it needs is in its arena, whose first block belongs to its connection's slot: a
+ * request can always begin.
  *
  * Owner:    struct connection, which embeds it. Lifetime: request.
- * Threads:  the worker that serves the connection. The atomics are read by /memory/holders and by the ticker.
+ * Threads:  the worker that serves the connection. The atomics are read by /memory/holders and by
+ *           the ticker.
  */
 #ifndef SERVER_REQUEST_H
 #define SERVER_REQUEST_H
@@ -39,7 +41,10 @@ enum request_phase {
     PHASE_REPLY,
 };
 
-/* Pages of a reply that is streamed: writes whole rows, returns false when the page it wrote is the last. */
+/*
+ * Pages of a reply that is streamed: writes whole rows, returns false when the page it wrote is the
+ * last.
+ */
 struct page_source {
     bool (*next)(struct page_source *source, struct writer *page);
 };
@@ -49,7 +54,6 @@ struct reply {
     const char *content_type;
     const char *content_encoding; /* NULL: none */
     const char *allow;            /* with 405 */
-    const char *mode;             /* Mayfly-Mode, on Pushgateway's paths */
     bool retry_after;
     bool vary;
     struct bytes body;
@@ -75,6 +79,7 @@ struct request {
     uint64_t refused_accepted; /* what a push had applied when it was refused */
     uint64_t refused_rejected;
     bool is_push;
+    bool is_pushgateway; /* on one of its paths */
     bool has_headers; /* the handler was called before */
     bool expects;     /* Expect: the client waits to be told to go on */
     uint64_t drained_bytes;
@@ -89,7 +94,8 @@ struct request {
     _Atomic uint64_t id;
     _Atomic int64_t started_us; /* monotonic */
     _Atomic int method;         /* enum method */
-    _Atomic(const struct route *) route; /* NULL until the headers are complete, and when none matched */
+    _Atomic(const struct route *)
+        route; /* NULL until the headers are complete, and when none matched */
     _Atomic uint64_t body_bytes;         /* read so far */
     _Atomic int64_t phase_since_us;
     _Atomic int phase; /* enum request_phase */
@@ -104,17 +110,23 @@ void request_end(struct request *request);
 
 void request_set_phase(struct request *request, enum request_phase phase);
 
-/* The value of a query parameter, decoded into the arena (+ and %XX). False when it is not there or malformed. */
+/*
+ * The value of a query parameter, decoded into the arena (+ and %XX). False when it is not there or
+ * malformed.
+ */
 bool request_parameter(struct request *request, const char *name, struct bytes *value);
 
 /*
- * Walks the query: the next name=value, both decoded into the arena. False at the end. *at starts as request->query.
- * A refusal (malformed %XX, no room) stands in request->refused.
+ * Walks the query: the next name=value, both decoded into the arena. False at the end. *at starts
+ * as request->query. False, too, with the request refused (malformed %XX, no room).
  */
 bool request_next_parameter(struct request *request, struct bytes *at, struct bytes *name,
                             struct bytes *value);
 
-/* %XX decoded into the arena; with `plus`, + becomes a blank. False when malformed or when there is no room. */
+/*
+ * %XX decoded into the arena; with `plus`, + becomes a blank. False with the request refused when
+ * it is malformed, or when there is no room.
+ */
 bool request_decode(struct request *request, struct bytes text, bool plus, struct bytes *out);
 
 /* Room in the arena for a reply, or false with the refusal set. */
@@ -123,10 +135,16 @@ bool request_writer(struct request *request, size_t bytes, struct writer *writer
 /* Shrinks the request and remembers why it is refused: no verb of its route is called any more. */
 void request_refuse(struct request *request, struct refusal refusal);
 
+/* The same when the arena has just refused a push: 413 or 503. */
+void request_refuse_arena(struct request *request);
+
 /* Frees what the route held, down to the target, and counts what a push had rejected. */
 void request_shrink(struct request *request);
 
-/* The reply that says why it was refused. It always fits: the first block has room behind the target. */
+/*
+ * The reply that says why it was refused. It always fits: the first block has room behind the
+ * target.
+ */
 void request_reply_refusal(struct request *request);
 
 /* A whole reply of that type, 200. */

@@ -8,7 +8,10 @@
 static const struct route routes[] = {
     {.name = "push", .path = "/v1/push", .methods = METHOD_POST, .allow = "POST",
      .begin = push_begin, .body = push_body, .end = push_end},
-    {.name = "pushgateway", .path = "/metrics/job", .is_prefix = true,
+    {.name = "pushgateway", .path = "/metrics/job/", .is_prefix = true,
+     .methods = METHOD_POST | METHOD_PUT, .allow = "POST, PUT",
+     .begin = pushgateway_begin, .body = push_body, .end = push_end},
+    {.name = "pushgateway", .path = "/metrics/job@base64/", .is_prefix = true,
      .methods = METHOD_POST | METHOD_PUT, .allow = "POST, PUT",
      .begin = pushgateway_begin, .body = push_body, .end = push_end},
     {.name = "metrics", .path = "/metrics", .on_operator = true, .methods = READS,

@@ -1,8 +1,9 @@
 /*
  * routes.h: which path does what.
  *
- * A route is found from the raw target, so that %2F in a path is still %2F. Its verbs are called in order, each at most
- * once but `body`; each may refuse the request (request_refuse), after which none of the others is called.
+ * A route is found from the raw target, so that %2F in a path is still %2F. Its verbs are called in
+ * order, each at most once but `body`; each may refuse the request (request_refuse), after which
+ * none of the others is called.
  *
  * Threads: the table is constant.
  */

@@ -17,8 +17,6 @@ static void *growth_take(void *context, size_t bytes, size_t *granted)
     pthread_mutex_lock(&service->growth_lock);
     void *run = blocks_take(&service->growth, bytes, granted);
     pthread_mutex_unlock(&service->growth_lock);
-    if (run == NULL)
-        ledger_refuse(service->ledger, POOL_GROWTH);
     return run;
 }
 
@@ -59,7 +57,10 @@ static void charge_fixed(struct service *service)
     ledger_take(service->ledger, POOL_FIXED, fixed);
 }
 
-/* Both locks are held for microseconds: whoever finds one taken does better to spin a little than to sleep. */
+/*
+ * Both locks are held for microseconds: whoever finds one taken does better to spin a little than
+ * to sleep.
+ */
 static void init_lock(pthread_mutex_t *lock)
 {
     pthread_mutexattr_t attributes;
@@ -96,13 +97,13 @@ void service_init(struct service *service, const struct options *options, const 
 
 /* ---- while it runs ---- */
 
-struct engine *service_engine(struct service *service)
+struct engine *service_lock_engine(struct service *service)
 {
     pthread_mutex_lock(&service->engine_lock);
     return service->engine;
 }
 
-void service_engine_done(struct service *service)
+void service_unlock_engine(struct service *service)
 {
     pthread_mutex_unlock(&service->engine_lock);
 }
@@ -128,9 +129,9 @@ struct worker *service_worker(struct service *service, bool operator_listener)
 static struct refusal apply(void *context, struct intake *intake)
 {
     struct request *request = context;
-    struct engine *engine = service_engine(request->service);
+    struct engine *engine = service_lock_engine(request->service);
     engine_apply(engine, intake, request->now_ms);
-    service_engine_done(request->service);
+    service_unlock_engine(request->service);
     return refusal_plain(STATUS_OK);
 }
 
@@ -279,7 +280,7 @@ static uint64_t growth_mismatch(struct service *service)
 void service_report(struct service *service, struct report_figures *figures)
 {
     service_world(service, &figures->world);
-    struct engine *engine = service_engine(service);
+    struct engine *engine = service_lock_engine(service);
     memcpy(figures->rejected_samples, engine->rejected_samples, sizeof figures->rejected_samples);
     figures->input = (struct report_input){
         .world = &figures->world,
@@ -291,7 +292,7 @@ void service_report(struct service *service, struct report_figures *figures)
         .accepted_samples = engine->accepted_samples,
         .rejected_samples = figures->rejected_samples,
     };
-    service_engine_done(service);
+    service_unlock_engine(service);
     figures->input.ledger_mismatch_bytes += growth_mismatch(service);
 }
 

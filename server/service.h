@@ -4,7 +4,8 @@
  *     main ── makes ──> service ──> engine (one mutex), connections, growth pool, workers, figures
  *
  * Owner: main. Lifetime: process.
- * Threads: `engine` under engine_lock; `growth` under growth_lock; the figures are atomics; the rest is read-only once
+ * Threads:  `engine` under engine_lock; `growth` under growth_lock; the figures are atomics; the
+ *           rest is read-only once
  *          the listeners are open.
  */
 #ifndef SERVER_SERVICE_H
@@ -68,9 +69,9 @@ struct service {
 void service_init(struct service *service, const struct options *options, const struct plan *plan,
                   uint64_t seed, struct region *region);
 
-/* The engine under its lock. */
-struct engine *service_engine(struct service *service);
-void service_engine_done(struct service *service);
+/* The engine, locked until service_unlock_engine. */
+struct engine *service_lock_engine(struct service *service);
+void service_unlock_engine(struct service *service);
 
 /* This thread's worker; the same one each time it asks. */
 struct worker *service_worker(struct service *service, bool operator_listener);
@@ -81,7 +82,10 @@ struct intake service_intake(struct service *service, struct request *request);
 /* Fills in all of it; reads /proc, so not for the hot path. */
 void service_world(struct service *service, struct world *world);
 
-/* What the reports are made of, in the request's arena: the world, and the engine's figures at this moment. */
+/*
+ * What the reports are made of, in the request's arena: the world, and the engine's figures at this
+ * moment.
+ */
 struct report_figures {
     struct world world;
     struct report_input input;
@@ -89,7 +93,10 @@ struct report_figures {
 };
 void service_report(struct service *service, struct report_figures *figures);
 
-/* True when nothing of any request is live: request pools and scratch are at 0 and as much was freed as taken. */
+/*
+ * True when nothing of any request is live: request pools and scratch are at 0 and as much was
+ * freed as taken.
+ */
 bool service_is_quiet(const struct service *service);
 
 /* The ledger, a line a pool, to the log. */

@@ -6,14 +6,15 @@
 
 #define TICK_NS 50000000
 #define TICKS_PER_SECOND 20
+#define TICKS_PER_LOOK 5 /* four looks a second at clients that may have gone */
 
 static void tick_engine(struct service *service)
 {
     int64_t now_ms = clock_now_ms(&service->clock);
     atomic_store_explicit(&service->ledger->now_ms, now_ms, memory_order_relaxed);
-    struct engine *engine = service_engine(service);
+    struct engine *engine = service_lock_engine(service);
     engine_tick(engine, now_ms);
-    service_engine_done(service);
+    service_unlock_engine(service);
 }
 
 static void follow_clock(struct service *service)
@@ -29,6 +30,8 @@ static void tick(struct service *service, uint64_t count)
     unsigned reaped = connections_reap(&service->connections);
     if (reaped > 0)
         log_warning(&service->log, "connections_ended", "cause=timeout count=%u", reaped);
+    if (count % TICKS_PER_LOOK == 0)
+        connections_pass_on_ends(&service->connections);
     if (count % TICKS_PER_SECOND == 0)
         follow_clock(service);
 }

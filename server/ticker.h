@@ -1,5 +1,6 @@
 /*
- * ticker.h: what happens by time alone: expiry, audit, deadlines of connections, steps of the clock.
+ * ticker.h: what happens by time alone: expiry, audit, deadlines of connections, steps of the
+ * clock.
  *
  * One thread, twenty times a second; each turn holds the engine's lock for tens of microseconds.
  *

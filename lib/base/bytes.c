@@ -38,7 +38,10 @@ struct bytes bytes_trim(struct bytes text)
     return text;
 }
 
-/* How many bytes follow this lead byte, and the least second byte that is not overlong (RFC 3629, section 4). */
+/*
+ * How many bytes follow this lead byte, and the least second byte that is not overlong (RFC 3629,
+ * section 4).
+ */
 struct utf8_lead {
     unsigned follow;
     unsigned char second_min;

@@ -1,5 +1,6 @@
 /*
- * bytes.h: a borrowed run of bytes. It owns nothing and ends with its lender; it is not NUL-terminated.
+ * bytes.h: a borrowed run of bytes. It owns nothing and ends with its lender; it is not
+ * NUL-terminated.
  */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
@@ -37,7 +38,10 @@ static inline bool bytes_end_with(struct bytes text, struct bytes suffix)
            memcmp(text.at + text.length - suffix.length, suffix.at, suffix.length) == 0;
 }
 
-/* Byte order, the shorter first when one is a prefix of the other: the order label names are sorted in. */
+/*
+ * Byte order, the shorter first when one is a prefix of the other: the order label names are sorted
+ * in.
+ */
 int bytes_compare(struct bytes a, struct bytes b);
 
 /* ASCII letters compare without case: for header values, which HTTP says are case-insensitive. */
@@ -46,7 +50,10 @@ bool bytes_equal_nocase(struct bytes a, struct bytes b);
 /* Without leading and trailing spaces and tabs. */
 struct bytes bytes_trim(struct bytes text);
 
-/* True when the whole text is well-formed UTF-8 (RFC 3629: no surrogates, nothing overlong, at most U+10FFFF). */
+/*
+ * True when the whole text is well-formed UTF-8 (RFC 3629: no surrogates, nothing overlong, at most
+ * U+10FFFF).
+ */
 bool bytes_are_utf8(struct bytes text);
 
 #endif

@@ -1,12 +1,13 @@
 /*
  * ensure.h: what the program promises itself.
  *
- * ENSURE stays on in release: a broken promise inside a bounded service is worse than a stop. It is for our own
- * invariants only; whatever a client can cause is a status (base/status.h), never an ENSURE.
- * VERIFY is for walks that cost time; it is compiled into test builds (MAYFLY_VERIFY) alone.
+ * ENSURE stays on in release: a broken promise inside a bounded service is worse than a stop. It is
+ * for our own invariants only; whatever a client can cause is a status (base/status.h), never an
+ * ENSURE. VERIFY is for walks that cost time; it is compiled into test builds (MAYFLY_VERIFY)
+ * alone.
  *
- * lib/ only declares ensure_failed(); each program defines it: the server writes one line and aborts, a test prints
- * where it stood.
+ * lib/ only declares ensure_failed(); each program defines it: the server writes one line and
+ * aborts, a test prints where it stood.
  */
 #ifndef BASE_ENSURE_H
 #define BASE_ENSURE_H

@@ -1,8 +1,8 @@
 /*
  * hash.h: seeded hashing (XXH3, 64 bits).
  *
- * Every table is keyed with a seed chosen at start, so that hostile labels cannot be aimed at one place in it. A hash
- * only says where to look; equality always compares bytes.
+ * Every table is keyed with a seed chosen at start, so that hostile labels cannot be aimed at one
+ * place in it. A hash only says where to look; equality always compares bytes.
  */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H

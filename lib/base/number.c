@@ -77,6 +77,7 @@ static const double EXACT_POWER[EXACT_POWER_MAX + 1] = {
 
 static uint64_t ten_power_word(unsigned power)
 {
+    ENSURE(power < sizeof FIVE_POWER / sizeof FIVE_POWER[0]);
     return FIVE_POWER[power] << power;
 }
 

@@ -1,6 +1,6 @@
 /*
- * random.h: numbers that replay from their seed (SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number
- * generators", OOPSLA 2014). Not for secrets.
+ * random.h: numbers that replay from their seed (SplitMix64: Steele, Lea, Flood, "Fast splittable
+ * pseudorandom number generators", OOPSLA 2014). Not for secrets.
  */
 #ifndef BASE_RANDOM_H
 #define BASE_RANDOM_H

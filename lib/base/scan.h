@@ -1,7 +1,9 @@
 /*
- * scan.h: where does a run of plain bytes end? Sixteen bytes a step where the machine has SSE2, else one.
+ * scan.h: where does a run of plain bytes end? Sixteen bytes a step where the machine has SSE2,
+ * else one.
  *
- * Reading metrics is mostly this question, asked of names and of label values; the answer is the same on every machine.
+ * Reading metrics is mostly this question, asked of names and of label values; the answer is the
+ * same on every machine.
  */
 #ifndef BASE_SCAN_H
 #define BASE_SCAN_H

@@ -1,8 +1,9 @@
 /*
  * settings.h: what the operator chose, as numbers.
  *
- * The struct and the table of rows come from config/settings.def. This file knows formats, floors and ceilings; where
- * a value came from (flag, environment, file) is the server's affair, and what an AUTO becomes is the plan's.
+ * The struct and the table of rows come from config/settings.def. This file knows formats, floors
+ * and ceilings; where a value came from (flag, environment, file) is the server's affair, and what
+ * an AUTO becomes is the plan's.
  *
  * Lifetime: filled before anything runs, then read-only for the process.
  */
@@ -62,19 +63,21 @@ void settings_init(struct settings *settings);
 const struct setting *setting_find(struct bytes path);
 
 /*
- * Reads `text` as this row's kind and stores it: sizes as 65536, 64KiB, 1.5MiB, 2GiB, 1TiB (also K, Ki, M, ... in any
- * case: powers of 1024; not KB, which is 1000 to some), durations as 250ms, 10s, 5m, 1.5h, 7d (a bare number is
- * seconds), counts as digits, switches as true/false/on/off/yes/no/1/0, and `auto` where the default is AUTO. A part of
- * a unit has at most six digits and is rounded down to a whole byte or millisecond; spaces around the text and before
- * the unit are skipped. A text is visible ASCII, without quotes and backslashes, shorter than SETTING_TEXT_BYTES. The
- * settings are untouched unless SETTING_FINE comes back; a number beyond uint64_t is SETTING_ABOVE_CEILING.
+ * Reads `text` as this row's kind and stores it: sizes as 65536, 64KiB, 1.5MiB, 2GiB, 1TiB (also K,
+ * Ki, M, ... in any case: powers of 1024; not KB, which is 1000 to some), durations as 250ms, 10s,
+ * 5m, 1.5h, 7d (a bare number is seconds), counts as digits, switches as
+ * true/false/on/off/yes/no/1/0, and `auto` where the default is AUTO. A part of a unit has at most
+ * six digits and is rounded down to a whole byte or millisecond; spaces around the text and before
+ * the unit are skipped. A text is visible ASCII, without quotes and backslashes, shorter than
+ * SETTING_TEXT_BYTES. The settings are untouched unless SETTING_FINE comes back; a number beyond
+ * uint64_t is SETTING_ABOVE_CEILING.
  */
 enum setting_problem setting_assign(struct settings *settings, const struct setting *row,
                                     struct bytes text);
 
 /*
- * The value as setting_assign reads it, in the largest unit that divides it evenly (64MiB, 10s, auto, true), so that it
- * reads back as the same value. No terminator; returns the length.
+ * The value as setting_assign reads it, in the largest unit that divides it evenly (64MiB, 10s,
+ * auto, true), so that it reads back as the same value. No terminator; returns the length.
  */
 size_t setting_write(const struct settings *settings, const struct setting *row,
                      char out[static SETTING_WRITE_BYTES]);

@@ -49,6 +49,7 @@ struct governed {
 /* Which setting is behind which limit: the one place that knows. */
 static const struct governed governed[] = {
     GOVERNED(TARGET_TOO_LONG, "limits.target_bytes", limits_target_bytes),
+    GOVERNED(HEADERS_TOO_LARGE, "server.connection_bytes", server_connection_bytes),
     GOVERNED(INFLATED_TOO_LARGE, "limits.inflated_bytes", limits_inflated_bytes),
     GOVERNED(WINDOW_TOO_LARGE, "limits.zstd_window_bytes", limits_zstd_window_bytes),
     GOVERNED(REQUEST_TOO_LARGE, "limits.request_bytes", limits_request_bytes),

@@ -1,9 +1,9 @@
 /*
  * status.h: how things end.
  *
- * One list (status.def) of outcomes; a function that can refuse returns one, and its outputs are untouched unless it
- * is STATUS_OK. A refusal carries what a client needs to act on it: which limit, what its number is, which setting
- * governs it, and where in the body it was met.
+ * One list (status.def) of outcomes; a function that can refuse returns one, and its outputs are
+ * untouched unless it is STATUS_OK. A refusal carries what a client needs to act on it: which
+ * limit, what its number is, which setting governs it, and where in the body it was met.
  */
 #ifndef BASE_STATUS_H
 #define BASE_STATUS_H
@@ -18,7 +18,10 @@ enum status {
     STATUS_COUNT,
 };
 
-/* `limit` 0 and NULL texts mean that the outcome has none. The texts are literals: they outlive every request. */
+/*
+ * `limit` 0 and NULL texts mean that the outcome has none. The texts are literals: they outlive
+ * every request.
+ */
 struct refusal {
     enum status status;
     uint32_t element; /* counted from 1 in a JSON array, else 0 */
@@ -34,7 +37,10 @@ const char *status_message(enum status status);
 
 struct settings;
 
-/* The refusal of that status with the limit and the setting that govern it, as the settings have them. */
+/*
+ * The refusal of that status with the limit and the setting that govern it, as the settings have
+ * them.
+ */
 struct refusal refusal_of(enum status status, const struct settings *settings);
 
 static inline struct refusal refusal_plain(enum status status)

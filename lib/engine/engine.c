@@ -4,7 +4,10 @@
 /* Series that one tick may drop: each costs about a microsecond under the lock. */
 #define EXPIRE_EACH_TICK 32
 
-/* How far ahead of the sample being applied memory is asked for: about what one apply takes, several times over. */
+/*
+ * How far ahead of the sample being applied memory is asked for: about what one apply takes,
+ * several times over.
+ */
 #define PREFETCH_INDEX 12
 #define PREFETCH_SERIES 6
 
@@ -84,8 +87,8 @@ static void forget(struct engine *engine, const struct held_samples *held)
 }
 
 /*
- * What was admitted is not refused any more. It could be, where a family had no room at first and the push itself made
- * some by recycling; such a sample overflows instead.
+ * What was admitted is not refused any more. It could be, where a family had no room at first and
+ * the push itself made some by recycling; such a sample overflows instead.
  */
 static void apply_admitted(struct engine *engine, const struct sample *sample,
                            struct report *report, int64_t now_ms)

@@ -1,14 +1,16 @@
 /*
  * engine.h: the service in verbs. Read this first.
  *
- *     a batch of samples ──engine_apply──> totals             a held push ──engine_apply_held──> totals, or nothing
+ *     a batch of samples ──engine_apply──> totals
+ *     a held push ──engine_apply_held──> totals, or nothing
  *     a tick of the clock ──engine_tick──> expiry, audit
  *     a question ──(lib/query, lib/reply over engine->store)──> pages of an answer
  *
- * The engine is the service without the world: time is an argument, memory a region, randomness a seed. It knows no
- * lock; its owner calls each verb under one, and reads `store` under the same.
+ * The engine is the service without the world: time is an argument, memory a region, randomness a
+ * seed. It knows no lock; its owner calls each verb under one, and reads `store` under the same.
  *
- * Owner: main; the struct is in the region. Lifetime: process. Threads: one at a time, but for the ledger.
+ * Owner:    main; the struct is in the region. Lifetime: process. Threads: one at a time, but for
+ *           the ledger.
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
@@ -30,16 +32,23 @@ struct engine {
     } audit;
 };
 
-/* Carves the store out of the region as store_plan said. The ledger and the settings outlive the engine. */
+/*
+ * Carves the store out of the region as store_plan said. The ledger and the settings outlive the
+ * engine.
+ */
 void engine_init(struct engine *engine, const struct settings *settings, struct ledger *ledger,
                  uint64_t seed, int64_t now_ms, struct region *region);
 
-/* Applies the intake's batch; each sample is accepted or rejected (KIND_CONFLICT) in the intake's report. */
+/*
+ * Applies the intake's batch; each sample is accepted or rejected (KIND_CONFLICT) in the intake's
+ * report.
+ */
 void engine_apply(struct engine *engine, struct intake *intake, int64_t now_ms);
 
 /*
- * Applies an atomic push whole. When a sample's kind conflicts, nothing is applied and the report says which: look at
- * report->rejected.
+ * Applies an atomic push whole, in one go: some 45 ns a sample, so a push that fills
+ * limits.request_bytes of the default budget holds the engine for about a millisecond. When a
+ * sample's kind conflicts, nothing is applied and the report says which: look at report->rejected.
  */
 void engine_apply_held(struct engine *engine, const struct held_samples *held,
                        struct report *report, int64_t now_ms);
@@ -47,7 +56,10 @@ void engine_apply_held(struct engine *engine, const struct held_samples *held,
 /* Adds what a push's report rejected to the service's own figures. Once a push, at its end. */
 void engine_count_rejected(struct engine *engine, const struct report *report);
 
-/* Expiry and a slice of the audit: at most some tens of microseconds. Called about twenty times a second. */
+/*
+ * Expiry and a slice of the audit: at most some tens of microseconds. Called about twenty times a
+ * second.
+ */
 void engine_tick(struct engine *engine, int64_t now_ms);
 
 #endif

@@ -1,4 +1,7 @@
-/* plan_make.c: see plan_make.h. Sizes follow from settings; this file is where every one of them is derived. */
+/*
+ * plan_make.c: see plan_make.h. Sizes follow from settings; this file is where every one of them is
+ * derived.
+ */
 #include "engine/plan_make.h"
 
 #include "engine/engine.h"
@@ -13,9 +16,10 @@
 #define MIB(n) ((uint64_t)(n) << 20)
 
 /*
- * What libmicrohttpd 0.9.75 takes from malloc for one connection beside its pool, with malloc's header and rounding,
- * counted with a preloaded malloc: the connection 464, its address 48, the pool's own struct 48 and the pool's header 16;
- * a streamed response 184 + 1,024; at most six headers and trailers of 64 + 2 x 144.
+ * What libmicrohttpd 0.9.75 takes from malloc for one connection beside its pool, with malloc's
+ * header and rounding, counted with a preloaded malloc: the connection 464, its address 48, the
+ * pool's own struct 48 and the pool's header 16; a streamed response 184 + 1,024; at most six
+ * headers and trailers of 64 + 2 x 144.
  */
 #define MHD_CONNECTION_BYTES 640
 #define MHD_RESPONSE_BYTES (1216 + 6 * 352)
@@ -23,8 +27,9 @@
 #define MHD_THREAD_BYTES 4096
 
 /*
- * RSS that no row explains: malloc's free lists, page tables' rounding at the ends of mappings, libc's own buffers. What
- * a stop of the machine at the wrong moment showed in tests was below 200 KiB.
+ * RSS that no row explains: malloc's free lists, page tables' rounding at the ends of mappings,
+ * libc's own buffers. What a stop of the machine at the wrong moment showed in tests was below 200
+ * KiB.
  */
 #define SLACK_BYTES KIB(256)
 
@@ -56,11 +61,14 @@ static uint64_t libmicrohttpd_bytes(const struct settings *settings)
            + (settings->server_threads + 1) * MHD_THREAD_BYTES; /* the workers and the operator's */
 }
 
-/* What each pool takes from the region: the inverse of engine_init and of the server's own carving. */
+/*
+ * What each pool takes from the region: the inverse of engine_init and of the server's own carving.
+ */
 static void plan_pools(struct plan *plan, const struct plan_world *world)
 {
     const struct settings *s = &plan->settings;
-    uint64_t workers = s->server_threads + 1; /* the operator listener's thread answers requests too */
+    uint64_t workers =
+        s->server_threads + 1; /* the operator listener's thread answers requests too */
     uint64_t *pools = plan->pools;
     pools[POOL_REQUESTS] = region_piece_bytes(s->server_connections * s->limits_first_block_bytes);
     pools[POOL_GROWTH] = blocks_bytes(s->requests_bytes);
@@ -95,7 +103,10 @@ static void plan_add_up(struct plan *plan, const struct plan_world *world)
 
 /* ---- what `auto` becomes ---- */
 
-/* The largest power of two up to the zstd tool's own 2 MiB for which an inflater fits a request beside its line. */
+/*
+ * The largest power of two up to the zstd tool's own 2 MiB for which an inflater fits a request
+ * beside its line.
+ */
 static uint64_t zstd_window(const struct settings *settings)
 {
     struct settings trial = *settings;
@@ -112,6 +123,7 @@ static uint64_t zstd_window(const struct settings *settings)
 static void choose_fixed(struct settings *s, const struct plan_world *world)
 {
     uint64_t own = s->memory - MIB(8); /* what the program itself takes does not grow with memory */
+    s->limits_first_block_bytes = region_piece_bytes(s->limits_first_block_bytes); /* aligned */
     choose(&s->server_threads, clamp(world->cpus, 1, 4));
     choose(&s->server_connections, clamp(own / KIB(224), 16, 1024));
     choose(&s->limits_families, clamp(s->memory / KIB(64), 64, 4096));
@@ -123,33 +135,49 @@ static void choose_fixed(struct settings *s, const struct plan_world *world)
 
 static uint64_t socket_bytes(uint64_t connections, uint64_t each)
 {
-    return connections * each * 2 /* directions */ * 2 /* the kernel doubles what it is asked for */;
+    return connections * each * 2 /* directions */ *
+           2 /* the kernel doubles what it is asked for */;
 }
 
-/* Kernel buffers: 128 KiB each way, or what the cgroup leaves beside `memory`. */
+/*
+ * What the kernel charges to the cgroup beside `memory`: an estimate for each connection's structs,
+ * page tables and threads; and socket buffers, 128 KiB each way or what the limit leaves.
+ */
 static void choose_sockets(struct plan *plan, const struct plan_world *world)
 {
     struct settings *s = &plan->settings;
     uint64_t connections = s->server_connections + s->server_operator_connections;
-    uint64_t room = world->memory_limit > s->memory ? world->memory_limit - s->memory : 0;
+    plan->kernel_bytes = connections * KIB(4) + s->memory / 512 + (s->server_threads + 3) * KIB(16);
+    uint64_t beside = s->memory + plan->kernel_bytes;
+    uint64_t room = world->memory_limit > beside ? world->memory_limit - beside : 0;
     choose(&s->server_socket_bytes,
            clamp(room / socket_bytes(connections, 1), KIB(4), KIB(128)));
     plan->socket_bytes = socket_bytes(connections, s->server_socket_bytes);
 }
 
-/* Bytes of label blocks a store of that size needs: two and a half blocks a series, five a family. */
+/*
+ * Two and a half label blocks a series (100 bytes of labels take two), five a family (name, HELP,
+ * overflow series).
+ */
+#define SERIES_LABEL_BYTES 160
+#define FAMILY_LABEL_BYTES 320
+
 static uint64_t label_bytes_for(uint64_t series, uint64_t families)
 {
-    return series * 160 + families * 320;
+    return series * SERIES_LABEL_BYTES + families * FAMILY_LABEL_BYTES;
 }
 
-/* The series classes share what is left: most are plain, and a histogram costs as much as five of them. */
+/*
+ * The series classes share what is left: most are plain, and a histogram costs as much as five of
+ * them.
+ */
 #define HISTOGRAMS_PERCENT 22
 #define SETS_PERCENT 4
 
 static uint64_t series_cost(void)
 {
-    return slot_cost(sizeof(struct series)) + sizeof(struct index_entry) * 4 / 3 + 1 + 160;
+    return slot_cost(sizeof(struct series)) + sizeof(struct index_entry) * 4 / 3 + 1 +
+           SERIES_LABEL_BYTES;
 }
 
 /* No setting goes past its own ceiling, however large the budget. */
@@ -159,7 +187,10 @@ static uint64_t at_most(const char *path, uint64_t value)
     return value < ceiling ? value : ceiling;
 }
 
-/* With the store at its least, what is left of `memory` is shared out among what was left to `auto`. */
+/*
+ * With the store at its least, what is left of `memory` is shared out among what was left to
+ * `auto`.
+ */
 static void choose_store(struct plan *plan, const struct plan_world *world)
 {
     struct settings *s = &plan->settings;
@@ -186,9 +217,11 @@ static void choose_store(struct plan *plan, const struct plan_world *world)
                                           slot_cost(sizeof(struct exp_histogram)));
         rest -= left * HISTOGRAMS_PERCENT / 100;
     }
-    uint64_t label_share = labels ? 160 : 0;
+    uint64_t label_share = labels ? SERIES_LABEL_BYTES : 0;
     if (series)
-        s->series_max = at_most("series.max", s->series_max + rest / (series_cost() - 160 + label_share));
+        s->series_max =
+            at_most("series.max",
+                    s->series_max + rest / (series_cost() - SERIES_LABEL_BYTES + label_share));
     if (labels)
         s->series_label_bytes = label_bytes_for(s->series_max, s->limits_families);
     plan_add_up(plan, world);
@@ -210,7 +243,10 @@ static void terminate(struct writer *writer)
     writer->at[writer->used < last ? writer->used : last] = '\0';
 }
 
-/* The setting that takes most of the plan is the one worth lowering. Label blocks follow series.max where they may. */
+/*
+ * The setting that takes most of the plan is the one worth lowering. Label blocks follow series.max
+ * where they may.
+ */
 static const char *heaviest_setting(const struct plan *plan, const struct settings *asked)
 {
     uint64_t weights[POOL_COUNT];
@@ -261,8 +297,9 @@ static enum plan_verdict over_cgroup(const struct plan *plan, struct writer *say
     writer_string(say, "memory: ");
     say_mib(say, plan->settings.memory);
     writer_string(say, " and ");
-    say_mib(say, plan->socket_bytes);
-    writer_string(say, " of kernel socket buffers are more than the cgroup's limit of ");
+    say_mib(say, plan->kernel_bytes + plan->socket_bytes);
+    writer_string(say,
+                  " of the kernel's, socket buffers mostly, are more than the cgroup's limit of ");
     say_mib(say, plan->memory_limit);
     writer_string(say, "; lower memory, server.connections or server.socket_bytes, or raise the "
                        "limit");
@@ -289,10 +326,8 @@ static const char *contradiction(const struct settings *s)
     if (s->limits_request_bytes <
         s->limits_first_block_bytes + 2 * s->limits_line_bytes + KIB(64))
         return "limits.request_bytes: too little for a push with lines of limits.line_bytes";
-    if (s->histograms_max < 16 || s->sets_max < 4)
-        return "histograms.max, sets.max: too few for the overflow families";
-    if (s->series_label_bytes < label_bytes_for(16, 16))
-        return "series.label_bytes: too little for the overflow families";
+    if (s->limits_request_bytes < s->limits_first_block_bytes + s->limits_element_bytes + KIB(64))
+        return "limits.request_bytes: too little for a push with elements of limits.element_bytes";
     return NULL;
 }
 
@@ -310,7 +345,7 @@ enum plan_verdict plan_make(struct plan *plan, const struct settings *settings,
         verdict = inconsistent(&say, contradictory);
     else if (plan->total > plan->settings.memory)
         verdict = over_memory(plan, settings, &say);
-    else if (world->memory_limit < plan->settings.memory + plan->socket_bytes)
+    else if (world->memory_limit < plan->settings.memory + plan->kernel_bytes + plan->socket_bytes)
         verdict = over_cgroup(plan, &say);
     terminate(&say);
     return verdict;

@@ -1,11 +1,12 @@
 /*
  * plan_make.h: the memory of the process, computed before anything runs.
  *
- *     memory  =  region (all pools)  +  libmicrohttpd's share  +  stacks  +  code  +  slack          one row each
+ *     memory  =  region (all pools)  +  libmicrohttpd's share  +  stacks  +  code  +  slack
  *
- * Every addend is a worst case with a reason: who holds it, and why that many. What the operator left to `auto` is
- * chosen here so that the sum fits; what the operator chose is kept, and when it does not fit the plan says which
- * settings to change. Nothing is reserved here: main does that, once the plan holds.
+ * Every addend is a worst case with a reason: who holds it, and why that many. What the operator
+ * left to `auto` is chosen here so that the sum fits; what the operator chose is kept, and when it
+ * does not fit the plan says which settings to change. Nothing is reserved here: main does that,
+ * once the plan holds.
  *
  * Lifetime: made at start, then read-only for the process.
  */
@@ -14,7 +15,9 @@
 
 #include "memory/plan.h"
 
-/* What the plan cannot know from the settings: measured or counted by the server before it is made. */
+/*
+ * What the plan cannot know from the settings: measured or counted by the server before it is made.
+ */
 struct plan_world {
     uint64_t code_bytes;       /* program, libraries and what they hold before anything runs */
     uint64_t cpus;             /* allowed by affinity and quota */
@@ -23,10 +26,15 @@ struct plan_world {
     uint64_t worker_bytes;     /* and of one thread that serves a listener */
 };
 
-/* Threads beside those of the data listener: the operator listener and the ticker. Main's stack is part of the code. */
+/*
+ * Threads beside those of the data listener: the operator listener and the ticker. Main's stack is
+ * part of the code.
+ */
 #define PLAN_OTHER_THREADS 2
 
-/* Arena of one request on the operator listener: enough for the largest report (a test fills it). */
+/*
+ * Arena of one request on the operator listener: enough for the largest report (a test fills it).
+ */
 #define OPERATOR_ARENA_BYTES 49152
 
 enum plan_verdict {
@@ -37,8 +45,8 @@ enum plan_verdict {
 };
 
 /*
- * Computes the plan. When it does not fit, `problem` (of `problem_bytes`, terminated) says what is over and which
- * settings to change; `plan` is filled in all the same, so that it can be printed.
+ * Computes the plan. When it does not fit, `problem` (of `problem_bytes`, terminated) says what is
+ * over and which settings to change; `plan` is filled in all the same, so that it can be printed.
  */
 enum plan_verdict plan_make(struct plan *plan, const struct settings *settings,
                             const struct plan_world *world, char *problem, size_t problem_bytes);

@@ -1,11 +1,12 @@
 /*
  * batch.h: decoded samples on their way to the store, and the report of what became of them.
  *
- *     decoder ──batch_room──> | samples 1,024 | text 64 KiB | ──flush──> the store, under its lock
+ *     decoder ──batch_reserve──> | samples 1,024 | text 64 KiB | ──flush──> the store
  *                    └──reject──> report (accepted, rejected, the first errors)
  *
- * A sample borrows its texts: from the decoder's input where the bytes already are canonical, else from the batch's own
- * text. So a decoder flushes before it reuses its input, and at the end of each feed.
+ * A sample borrows its texts: from the decoder's input where the bytes already are canonical, else
+ * from the batch's own text. So a decoder flushes before it reuses its input, and at the end of
+ * each feed.
  *
  * Owner:    struct batch: a worker thread; struct report: the request.
  * Lifetime: batch: from the first sample to the flush, within one upload call.
@@ -40,7 +41,10 @@ struct report {
     struct refusal errors[REPORT_ERRORS]; /* the first ones, with their lines */
 };
 
-/* Everything a decoder may use besides its own state. It is put together for each feed, on the stack. */
+/*
+ * Everything a decoder may use besides its own state. It is put together for each feed, on the
+ * stack.
+ */
 struct intake {
     struct batch *batch;
     struct report *report;
@@ -49,8 +53,9 @@ struct intake {
     struct ledger *ledger;
     uint64_t seed; /* of fingerprints */
     /*
-     * Takes the batch's samples and calls report_accept or report_reject for each; not OK ends the request (an atomic
-     * push that no longer fits its arena). The batch is emptied by batch_flush, not by it.
+     * Takes the batch's samples and calls report_accept or report_reject for each; not OK ends the
+     * request (an atomic push that no longer fits its arena). The batch is emptied by batch_flush,
+     * not by it.
      */
     struct refusal (*flush)(void *context, struct intake *intake);
     void *context;
@@ -62,7 +67,9 @@ static inline bool batch_has_room(const struct batch *batch, size_t text_bytes)
     return batch->count < BATCH_SAMPLES && text_bytes <= BATCH_TEXT_BYTES - batch->text_used;
 }
 
-/* Room for one more sample and `text_bytes` (at most BATCH_TEXT_BYTES) of text; flushes if need be. */
+/*
+ * Room for one more sample and `text_bytes` (at most BATCH_TEXT_BYTES) of text; flushes if need be.
+ */
 struct refusal batch_reserve(struct intake *intake, size_t text_bytes);
 
 /* The next sample to fill in, set to zero; reserved before, and part of the batch from here on. */

@@ -3,8 +3,9 @@
  *
  *     feed(bytes) feed(bytes) … finish()        bytes may be cut anywhere
  *
- * A decoder keeps only what a cut can leave behind: a partial line or element, and the declarations in force. All of it
- * is taken from the request's arena when the decoder is made, so that its 503 comes before its first sample.
+ * A decoder keeps only what a cut can leave behind: a partial line or element, and the declarations
+ * in force. All of it is taken from the request's arena when the decoder is made, or with the first
+ * byte where that chooses the format: before its first sample, so that a 503 comes before it too.
  *
  * Owner: the request. Lifetime: request. Threads: one.
  */
@@ -32,8 +33,10 @@ struct decoder {
 /* What decides a decoder's size and its samples. */
 struct decoder_options {
     enum format format;
-    uint64_t body_bytes; /* what the body is known to come to at most; UINT64_MAX when it is not known */
-    const struct label_list *labels; /* added to each sample and winning over its own; may be NULL */
+    uint64_t
+        body_bytes; /* what the body is known to come to at most; UINT64_MAX when it is not known */
+    const struct label_list
+        *labels; /* added to each sample and winning over its own; may be NULL */
 };
 
 /* NULL when the arena refused; it says why. */

@@ -184,7 +184,10 @@ static struct refusal json_finish(struct decoder *decoder, struct intake *intake
 
 /* ---- both ---- */
 
-/* A small push needs no large buffer. */
+/*
+ * A small push needs no large buffer. Nor may a line or element be larger than it, whatever a
+ * client said of its body.
+ */
 static size_t buffer_bytes(uint64_t limit, const struct decoder_options *options)
 {
     return (size_t)(options->body_bytes < limit ? options->body_bytes : limit);
@@ -193,16 +196,16 @@ static size_t buffer_bytes(uint64_t limit, const struct decoder_options *options
 static void ndjson_init(struct json_decoder *json, char *buffer, size_t bytes,
                         const struct settings *settings)
 {
+    (void)settings;
     json->decoder = (struct decoder){ndjson_feed, ndjson_finish};
-    line_reader_init(&json->reader, buffer, bytes, (size_t)settings->limits_line_bytes);
+    line_reader_init(&json->reader, buffer, bytes, bytes);
 }
 
 static void json_init(struct json_decoder *json, char *buffer, size_t bytes,
                       const struct settings *settings)
 {
     json->decoder = (struct decoder){json_feed, json_finish};
-    json_splitter_init(&json->splitter, buffer, bytes, (size_t)settings->limits_element_bytes,
-                       settings->limits_json_depth);
+    json_splitter_init(&json->splitter, buffer, bytes, bytes, settings->limits_json_depth);
 }
 
 struct decoder *json_decoder_make(const struct decoder_options *options,

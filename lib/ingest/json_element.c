@@ -332,6 +332,8 @@ static struct refusal read_labels(const struct json_element *element, struct int
         if (!label_list_add(&draft->labels, element->labels->labels[i]))
             return too_many_labels(intake->settings);
     }
+    if (draft->kind == KIND_HISTOGRAM && label_list_find(&draft->labels, BYTES("le")) != NULL)
+        return refusal_detail(STATUS_BAD_LABEL_NAME, "le is the bound of a histogram's buckets");
     refusal = label_list_finish(&draft->labels, intake->settings);
     draft->labels_bytes = label_list_bytes(&draft->labels);
     return refusal;
@@ -383,7 +385,7 @@ static struct sample texts_make(const struct json_element *element, const struct
         .name = name,
         .labels = labels,
         .timestamp_ms = draft->timestamp_ms,
-        .line = element->line < UINT32_MAX ? (uint32_t)element->line : UINT32_MAX,
+        .line = sample_line_number(element->line),
         .element = element->element,
         .name_length = (uint16_t)draft->name.length,
         .family_length = (uint16_t)draft->name.length,

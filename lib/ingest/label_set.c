@@ -38,10 +38,9 @@ static bool has_duplicate(const struct label_list *list)
 struct refusal label_list_finish(struct label_list *list, const struct settings *settings)
 {
     if (list->count > settings->limits_labels)
-        return refusal_limit(STATUS_TOO_MANY_LABELS, "limits.labels", settings->limits_labels);
+        return refusal_of(STATUS_TOO_MANY_LABELS, settings);
     if (label_list_bytes(list) > settings->limits_label_set_bytes)
-        return refusal_limit(STATUS_LABEL_SET_TOO_LONG, "limits.label_set_bytes",
-                             settings->limits_label_set_bytes);
+        return refusal_of(STATUS_LABEL_SET_TOO_LONG, settings);
     sort(list);
     if (!list->sorted && has_duplicate(list))
         return refusal_plain(STATUS_DUPLICATE_LABEL);
@@ -100,8 +99,7 @@ static bool is_name(struct bytes name, bool colons)
 struct refusal label_name_check(struct bytes name, const struct settings *settings)
 {
     if (name.length > settings->limits_label_name_bytes)
-        return refusal_limit(STATUS_LABEL_NAME_TOO_LONG, "limits.label_name_bytes",
-                             settings->limits_label_name_bytes);
+        return refusal_of(STATUS_LABEL_NAME_TOO_LONG, settings);
     if (!is_name(name, false) || bytes_start_with(name, BYTES("__")))
         return refusal_plain(STATUS_BAD_LABEL_NAME);
     return refusal_plain(STATUS_OK);
@@ -110,8 +108,7 @@ struct refusal label_name_check(struct bytes name, const struct settings *settin
 struct refusal metric_name_check(struct bytes name, const struct settings *settings)
 {
     if (name.length > settings->limits_name_bytes)
-        return refusal_limit(STATUS_NAME_TOO_LONG, "limits.name_bytes",
-                             settings->limits_name_bytes);
+        return refusal_of(STATUS_NAME_TOO_LONG, settings);
     if (!is_name(name, true))
         return refusal_plain(STATUS_BAD_NAME);
     if (bytes_start_with(name, BYTES("mayfly_")))

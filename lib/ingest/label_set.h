@@ -1,7 +1,8 @@
 /*
- * label_set.h: labels as they come, made canonical: checked, sorted by name, written as they stand in an exposition.
+ * label_set.h: labels as they come, made canonical: checked, sorted by name, written as they stand
+ * in an exposition.
  *
- *     {b="2", a="x\ty"}  ──label_list_add──>  list  ──label_list_sort──>  a="x\\ty",b="2"
+ *     {b="2", a="x\ty"}  ──label_list_add──>  list  ──label_list_finish──>  a="x\\ty",b="2"
  *
  * Lifetime: one line. The list is on the stack and borrows the line. Threads: one.
  */
@@ -43,8 +44,9 @@ static inline bool label_name_before(struct bytes before, struct bytes after)
 }
 
 /*
- * Appends a label whose name and value were checked. False when the list is full. In the header, so that a label goes
- * into its place from registers: by way of the stack it costs the hot path a stalled load.
+ * Appends a label whose name and value were checked. False when the list is full. In the header, so
+ * that a label goes into its place from registers: by way of the stack it costs the hot path a
+ * stalled load.
  */
 static inline bool label_list_add(struct label_list *list, struct label label)
 {
@@ -61,7 +63,10 @@ static inline bool label_list_add(struct label_list *list, struct label label)
 /* NULL when no label has that name. */
 const struct label *label_list_find(const struct label_list *list, struct bytes name);
 
-/* Checks number and total length against the limits; sorts where needed. DUPLICATE_LABEL when a name is there twice. */
+/*
+ * Checks number and total length against the limits; sorts where needed. DUPLICATE_LABEL when a
+ * name is there twice.
+ */
 struct refusal label_list_finish(struct label_list *list, const struct settings *settings);
 
 /* Bytes of the canonical text: name="value" with commas between. */
@@ -76,14 +81,21 @@ struct refusal label_name_check(struct bytes name, const struct settings *settin
 /* [a-zA-Z_:][a-zA-Z0-9_:]*, not beginning with mayfly_, within its limit. */
 struct refusal metric_name_check(struct bytes name, const struct settings *settings);
 
-/* Escapes \, " and newline as the exposition does. Returns the length; `out` has room for 2 * value.length. */
+/*
+ * Escapes \, " and newline as the exposition does. Returns the length; `out` has room for 2 *
+ * value.length.
+ */
 size_t label_value_escape(struct bytes value, char *out);
 
-/* The other way round; `escaped` is well formed. Returns the length; `out` has room for escaped.length. */
+/*
+ * The other way round; `escaped` is well formed. Returns the length; `out` has room for
+ * escaped.length.
+ */
 size_t label_value_unescape(struct bytes escaped, char *out);
 
 /*
- * Walks a canonical text: takes the next label off its front. False at the end. The value is escaped.
+ * Walks a canonical text: takes the next label off its front. False at the end. The value is
+ * escaped.
  */
 bool label_text_next(struct bytes *text, struct label *label);
 

@@ -4,10 +4,12 @@
  *     feed 1   |line 1\n|line 2\n|par|          `par` is kept in the buffer
  *     feed 2   |tial\n|line 4\n|                line 3 = buffer "par" + "tial"
  *
- * A line that lies whole in the input is lent from there, without a copy; only one that is cut goes through the buffer.
- * A line longer than the buffer is skipped to its newline and reported once. CRLF is tolerated.
+ * A line that lies whole in the input is lent from there, without a copy; only one that is cut goes
+ * through the buffer. A line longer than the buffer is skipped to its newline and reported once.
+ * CRLF is tolerated.
  *
- * Owner: a decoder. Lifetime: request; a line that was lent ends with the input, or with line_reader_keep.
+ * Owner:    a decoder. Lifetime: request; a line that was lent ends with the input, or with
+ *           line_reader_keep.
  */
 #ifndef INGEST_LINE_READER_H
 #define INGEST_LINE_READER_H
@@ -24,8 +26,8 @@ struct line_reader {
 };
 
 enum line_event {
-    LINE_NONE,     /* the input has no further whole line: call line_reader_keep with what is left */
-    LINE_WHOLE,    /* *line is one, without its newline */
+    LINE_NONE,  /* the input has no further whole line: call line_reader_keep with what is left */
+    LINE_WHOLE, /* *line is one, without its newline */
     LINE_TOO_LONG, /* a line just ended that was longer than allowed */
 };
 

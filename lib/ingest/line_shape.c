@@ -12,7 +12,8 @@
 struct masks {
     uint64_t quote_low, quote_high;
     uint64_t other_low, other_high; /* not one of [a-zA-Z0-9_] */
-    bool odd; /* somewhere in what was looked at, be it behind the line: a backslash, or a byte that is not ASCII */
+    bool odd; /* somewhere in what was looked at, be it behind the line: a backslash, or a byte that
+                 is not ASCII */
 };
 
 /* first..last: the range is moved to the top of the signed bytes, where one comparison does. */
@@ -39,7 +40,10 @@ static inline void add_step(const char *at, unsigned shift, uint64_t *quote, uin
     *odd = _mm_or_si128(*odd, _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')), bytes));
 }
 
-/* Sixty-four bytes, whatever the line's length: a loop that ends where the line does would be guessed wrong too often. */
+/*
+ * Sixty-four bytes, whatever the line's length: a loop that ends where the line does would be
+ * guessed wrong too often.
+ */
 static inline void half_make(const char *at, uint64_t *quote, uint64_t *other, __m128i *odd)
 {
     uint64_t plain = 0;
@@ -59,8 +63,10 @@ static inline uint64_t below(unsigned end, unsigned start)
     return end - start >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << (end - start)) - 1;
 }
 
-/* From each first quote, itself included, to its second, itself excluded: set. (Langdale, Lemire, "Parsing gigabytes of
- * JSON per second", 2019, 3.1.1.) */
+/*
+ * From each first quote, itself included, to its second, itself excluded: set. (Langdale, Lemire,
+ * "Parsing gigabytes of JSON per second", 2019, 3.1.1.)
+ */
 static inline uint64_t between_quotes(uint64_t quotes)
 {
     for (unsigned step = 1; step < 64; step *= 2)
@@ -69,8 +75,8 @@ static inline uint64_t between_quotes(uint64_t quotes)
 }
 
 /*
- * Outside of quotes and up to `behind` there is nothing but name bytes, the brace at `brace`, one byte before each opening
- * quote and one behind each closing one.
+ * Outside of quotes and up to `behind` there is nothing but name bytes, the brace at `brace`, one
+ * byte before each opening quote and one behind each closing one.
  */
 static inline bool is_well_shaped(const struct masks *masks, unsigned brace, unsigned behind)
 {
@@ -93,7 +99,10 @@ static inline unsigned count_bits(uint64_t bits)
     return (unsigned)(bits * 0x0101010101010101u >> 56);
 }
 
-/* The positions of the bits, eight at a time without asking how many there are; what is written too much is not read. */
+/*
+ * The positions of the bits, eight at a time without asking how many there are; what is written too
+ * much is not read.
+ */
 static inline void list_bits(uint64_t bits, unsigned start, unsigned count, unsigned char *out)
 {
     for (unsigned done = 0; done < count; done += 8) {

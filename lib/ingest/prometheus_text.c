@@ -1,14 +1,16 @@
 /*
  * prometheus_text.c: Prometheus text 0.0.4 and OpenMetrics 1.0, line by line.
  *
- * This is the hot path of the service. Each line is checked in full in one pass over its bytes; where its labels already
- * stand in canonical form (sorted, no spaces: what most clients write) the sample borrows them from the line, else they
- * are sorted into the batch's text. So a series is found by one hash whatever the order its labels came in, and there is
- * no table of aliases to bound, to age or to explain: sorting four labels costs less than keeping one.
+ * This is the hot path of the service. Each line is checked in full in one pass over its bytes;
+ * where its labels already stand in canonical form (sorted, no spaces: what most clients write) the
+ * sample borrows them from the line, else they are sorted into the batch's text. So a series is
+ * found by one hash whatever the order its labels came in, and there is no table of aliases to
+ * bound, to age or to explain: sorting four labels costs less than keeping one.
  *
- * Formats: prometheus.io/docs/instrumenting/exposition_formats (text 0.0.4) and the OpenMetrics 1.0.0 specification.
- * More is tolerated than they allow where nothing can be misread: CRLF, blanks between tokens, no final newline, no
- * `# EOF`. Exemplars and `_created` lines are checked for form only as far as needed and left out.
+ * Formats: prometheus.io/docs/instrumenting/exposition_formats (text 0.0.4) and the OpenMetrics
+ * 1.0.0 specification. More is tolerated than they allow where nothing can be misread: CRLF, blanks
+ * between tokens, no final newline, no `# EOF`. Exemplars and `_created` lines are checked for form
+ * only as far as needed and left out.
  */
 #include "base/hash.h"
 #include "base/number.h"
@@ -40,7 +42,8 @@ struct prometheus_decoder {
     const struct label_list *labels; /* from the path; NULL when there are none */
     bool openmetrics;
     bool ended;           /* # EOF was seen */
-    struct refusal fatal; /* what ended the request; kept here, since a large value returned a line costs the hot path */
+    struct refusal fatal; /* what ended the request; kept here, since a large value returned a line
+                             costs the hot path */
     /* The declarations in force: those of the last family named by a # line. */
     enum declared declared;
     bool pending; /* help or unit not yet sent along with a sample */
@@ -126,8 +129,8 @@ static void declare(struct prometheus_decoder *decoder, struct bytes name)
 }
 
 /*
- * Copies HELP as it will be exposed: \\ and \n stay, \" (OpenMetrics) becomes a plain quote, and a backslash before
- * anything else is taken as itself. Ends before the character that no longer fits.
+ * Copies HELP as it will be exposed: \\ and \n stay, \" (OpenMetrics) becomes a plain quote, and a
+ * backslash before anything else is taken as itself. Ends before the character that no longer fits.
  */
 static uint16_t help_copy(char *out, struct bytes text)
 {
@@ -170,7 +173,8 @@ static enum status unit_line(struct prometheus_decoder *decoder, struct line *li
 {
     struct bytes unit = token(line);
     if (unit.length > UNIT_BYTES_MAX || scan_name(unit.at, unit.at + unit.length) != line->at)
-        return bad_syntax(line, "the unit is not a short name");
+        return decoder->openmetrics ? bad_syntax(line, "the unit is not a short name")
+                                    : STATUS_OK;
     memcpy(decoder->unit, unit.at, unit.length);
     decoder->unit_length = (uint16_t)unit.length;
     decoder->pending = true;
@@ -205,9 +209,13 @@ static enum status comment_line(struct prometheus_decoder *decoder, struct line 
     if (!help && !type && !unit)
         return STATUS_OK;
     struct bytes name = token(line);
+    if (name.length == 0)
+        return STATUS_OK; /* a comment that begins like one */
     enum status status = name_status(decoder->settings, name);
     if (status == STATUS_RESERVED_NAME)
         return STATUS_OK; /* its samples are refused, one by one */
+    if (unit && !decoder->openmetrics && status != STATUS_OK)
+        return STATUS_OK; /* UNIT is no keyword there: a comment */
     if (status != STATUS_OK)
         return status;
     declare(decoder, name);
@@ -255,7 +263,9 @@ static enum status label_name(const struct settings *settings, struct line *line
     return STATUS_OK;
 }
 
-/* The text between quotes; line->at stands behind the opening one, and then behind the closing one. */
+/*
+ * The text between quotes; line->at stands behind the opening one, and then behind the closing one.
+ */
 static enum status label_value(const struct settings *settings, struct line *line,
                                struct bytes *value)
 {
@@ -322,7 +332,10 @@ static enum status label(const struct settings *settings, struct line *line)
     return label_list_add(&line->list, label) ? STATUS_OK : STATUS_TOO_MANY_LABELS;
 }
 
-/* What stands between the braces; line->at is behind the opening one, and then behind the closing one. */
+/*
+ * What stands between the braces; line->at is behind the opening one, and then behind the closing
+ * one.
+ */
 static enum status labels(const struct settings *settings, struct line *line)
 {
     const char *start = line->at;
@@ -392,7 +405,10 @@ static bool part_of(struct bytes suffix, struct meaning *meaning)
     return false;
 }
 
-/* A sample of a declared histogram or summary: one of its parts, or a quantile, which cannot be merged. */
+/*
+ * A sample of a declared histogram or summary: one of its parts, or a quantile, which cannot be
+ * merged.
+ */
 static enum status composite(const struct prometheus_decoder *decoder, struct line *line,
                              struct bytes suffix, struct meaning *meaning)
 {
@@ -406,7 +422,9 @@ static enum status composite(const struct prometheus_decoder *decoder, struct li
     return bad_syntax(line, "a histogram has _bucket, _sum and _count lines only");
 }
 
-/* The declaration in force covers the name itself, and the name with the suffixes its type knows. */
+/*
+ * The declaration in force covers the name itself, and the name with the suffixes its type knows.
+ */
 static bool is_covered(const struct prometheus_decoder *decoder, struct bytes suffix)
 {
     struct meaning unused;
@@ -463,7 +481,10 @@ static enum status classify(const struct prometheus_decoder *decoder, struct lin
     return STATUS_OK;
 }
 
-/* Clients write the same bound as 1, 1.0 or 1e0; one text of it is canonical, or buckets would not add up. */
+/*
+ * Clients write the same bound as 1, 1.0 or 1e0; one text of it is canonical, or buckets would not
+ * add up.
+ */
 static enum status canonical_bound(struct line *line)
 {
     struct label *bound = (struct label *)label_list_find(&line->list, BYTES("le"));
@@ -587,12 +608,15 @@ static void emit(struct prometheus_decoder *decoder, struct line *line,
     sample->labels_length = (uint16_t)line->labels.length;
     sample->kind = (uint8_t)meaning->kind;
     sample->part = meaning->part & 0x7f;
-    sample->line = (uint32_t)decoder->reader.line;
+    sample->line = sample_line_number(decoder->reader.line);
     sample->value = value;
     sample->timestamp_ms = timestamp_ms;
 }
 
-/* Name and labels byte by byte: takes what line_shape_read does not, and says what is wrong with the rest. */
+/*
+ * Name and labels byte by byte: takes what line_shape_read does not, and says what is wrong with
+ * the rest.
+ */
 static enum status name_and_labels(const struct prometheus_decoder *decoder, struct line *line)
 {
     enum status status = metric_name(decoder, line);

@@ -104,7 +104,10 @@ static struct refusal feed_inflated(struct push *push, struct bytes input, struc
     }
 }
 
-/* A decoder that gave up in the middle of a feed may have left samples in the batch: they count, or go with it. */
+/*
+ * A decoder that gave up in the middle of a feed may have left samples in the batch: they count, or
+ * go with it.
+ */
 static struct refusal settle(struct refusal refusal, struct intake *intake)
 {
     if (intake->batch->count == 0)

@@ -1,11 +1,11 @@
 /*
  * push.h: one request's body on its way in.
  *
- *     bytes ──> inflater (gzip, zstd) ──> decoder ──> batch ──flush──> the store         streaming: as it arrives
- *                                                       └──> held in the arena           atomic: at the end, or not at all
+ *     bytes ──> inflater (gzip, zstd) ──> decoder ──> batch ──flush──> the store, as it arrives
+ *                                                       └──> held in the arena: an atomic push
  *
- * All that a push needs is taken from the arena when it is made, so that it is refused before its first sample; only an
- * atomic one grows, up to limits.request_bytes.
+ * All that a push needs is taken from the arena when it is made, so that it is refused before its
+ * first sample; only an atomic one grows, up to limits.request_bytes.
  *
  * Owner: the request. Lifetime: request. Threads: one.
  */
@@ -43,12 +43,15 @@ struct push *push_make(const struct push_options *options, const struct settings
                        struct arena *arena);
 
 /*
- * Takes the next bytes of the body. Not OK ends the push: the rest of the body is not to be fed. What the report has
- * accepted until then was applied, unless the push is atomic.
+ * Takes the next bytes of the body. Not OK ends the push: the rest of the body is not to be fed.
+ * What the report has accepted until then was applied, unless the push is atomic.
  */
 struct refusal push_feed(struct push *push, struct bytes input, struct intake *intake);
 
-/* The body is complete. An atomic push then has its samples in `held`, to be applied if nothing was rejected. */
+/*
+ * The body is complete. An atomic push then has its samples in `held`, to be applied if nothing was
+ * rejected.
+ */
 struct refusal push_finish(struct push *push, struct intake *intake);
 
 #endif

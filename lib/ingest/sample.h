@@ -5,10 +5,12 @@
  *     |-- family --|part | |----- labels ----|  value   timestamp
  *     |------ name ------|
  *
- * `labels` is canonical: what stands between the braces of an exposition, sorted by label name, values escaped, no
- * spaces, no trailing comma. Two samples are of one series exactly when name and labels are equal byte for byte.
+ * `labels` is canonical: what stands between the braces of an exposition, sorted by label name,
+ * values escaped, no spaces, no trailing comma. Two samples are of one series exactly when name and
+ * labels are equal byte for byte.
  *
- * Lifetime: batch. The texts are borrowed from the decoder's input or from the batch; nothing outlives the flush.
+ * Lifetime: batch. The texts are borrowed from the decoder's input or from the batch; nothing
+ *           outlives the flush.
  */
 #ifndef INGEST_SAMPLE_H
 #define INGEST_SAMPLE_H
@@ -67,6 +69,12 @@ const char *kind_name(enum kind kind);
 
 /* "", "_bucket", "_sum" or "_count". */
 struct bytes part_suffix(enum part part);
+
+/* A sample has room for lines up to 2^32 - 1; those behind it are told as that one. */
+static inline uint32_t sample_line_number(uint64_t line)
+{
+    return line < UINT32_MAX ? (uint32_t)line : UINT32_MAX;
+}
 
 static inline struct bytes sample_name(const struct sample *sample)
 {

@@ -19,15 +19,17 @@ void arena_init(struct arena *arena, void *first, size_t first_bytes, size_t hel
 {
     ENSURE((uintptr_t)first % ARENA_ALIGN == 0);
     ENSURE(held_max >= first_bytes);
-    *arena = (struct arena){
-        .first = first,
-        .first_bytes = first_bytes / ARENA_ALIGN * ARENA_ALIGN,
-        .grow_bytes = GROW_BYTES,
-        .held_max = held_max,
-        .source = source,
-        .held = first_bytes,
-        .peak = first_bytes,
-    };
+    arena->first = first;
+    arena->first_bytes = first_bytes / ARENA_ALIGN * ARENA_ALIGN;
+    arena->block = NULL;
+    arena->used = arena->first_used = 0;
+    arena->grow_bytes = GROW_BYTES;
+    arena->held_max = held_max;
+    arena->source = source;
+    arena->refusal = STATUS_OK;
+    /* one by one: others may read these two while a slot's next request begins */
+    atomic_store_explicit(&arena->held, first_bytes, memory_order_relaxed);
+    atomic_store_explicit(&arena->peak, first_bytes, memory_order_relaxed);
     POISON(first, arena->first_bytes);
 }
 
@@ -58,7 +60,10 @@ static void set_held(struct arena *arena, size_t held)
         atomic_store_explicit(&arena->peak, held, memory_order_relaxed);
 }
 
-/* Makes a block current that has room for `bytes`. Only growth is bounded here; the pool's bound is the source's. */
+/*
+ * Makes a block current that has room for `bytes`. Only growth is bounded here; the pool's bound is
+ * the source's.
+ */
 static bool grow(struct arena *arena, size_t bytes)
 {
     size_t left = arena->held_max - arena_held(arena);
@@ -136,7 +141,8 @@ static void drop_block(struct arena *arena)
 void arena_rewind(struct arena *arena, struct arena_mark mark)
 {
     while (arena->block != mark.block) {
-        ENSURE(arena->block != NULL); /* the mark is of this arena and not older than its last rewind */
+        ENSURE(arena->block !=
+               NULL); /* the mark is of this arena and not older than its last rewind */
         drop_block(arena);
         arena->used = arena->block == NULL ? arena->first_used : arena->block->bytes;
     }

@@ -1,17 +1,18 @@
 /*
  * arena.h: memory with one lifetime; everything in it is freed at once.
  *
- *     first block                     block                       block = current
- *     |== pushed ==|= pushed =|       |======= pushed ====|       |== pushed ==|....... room ......|
- *      ^                                                                       ^ used
+ *     first block                   block                     block = current
+ *     |== pushed ==|= pushed =|     |======= pushed ====|     |== pushed ==|....... room ......|
+ *      ^                                                                   ^ used
  *      mark: a place to rewind to; blocks taken since are given back
  *
- * The first block is lent for good by whoever owns the arena. More comes from a block source, up to `held_max` bytes in
- * all, first block included; where there is no source the first block is all there is. What is held is counted in whole
- * blocks, since that is what is taken from the pool.
+ * The first block is lent for good by whoever owns the arena. More comes from a block source, up to
+ * `held_max` bytes in all, first block included; where there is no source the first block is all
+ * there is. What is held is counted in whole blocks, since that is what is taken from the pool.
  *
- * Owner:    a request (server/requests.c), or a thread (scratch).
- * Lifetime: arena_init .. arena_reset; nothing pushed may be pointed to afterwards (it is poisoned in test builds).
+ * Owner:    a request (server/request.c), or a thread (scratch).
+ * Lifetime: arena_init .. arena_reset; nothing pushed may be pointed to afterwards (it is poisoned
+ *           in test builds).
  * Threads:  one at a time. `held` and `peak` may be read by others.
  */
 #ifndef MEMORY_ARENA_H
@@ -25,7 +26,10 @@
 /* Enough for any type, and for what zlib, zstd and jansson expect of malloc. */
 #define ARENA_ALIGN 16
 
-/* Where growth comes from. `take` may return NULL: there is no room at the moment. Both may be called by any thread. */
+/*
+ * Where growth comes from. `take` may return NULL: there is no room at the moment. Both may be
+ * called by any thread.
+ */
 struct block_source {
     void *(*take)(void *context, size_t bytes, size_t *granted);
     void (*give)(void *context, void *block, size_t granted);
@@ -63,8 +67,9 @@ void arena_init(struct arena *arena, void *first, size_t first_bytes, size_t hel
                 const struct block_source *source);
 
 /*
- * `bytes` of uninitialised memory aligned to ARENA_ALIGN, or NULL with arena->refusal saying why: REQUEST_TOO_LARGE
- * when this arena may never hold that much, BUSY when the source has no room at the moment.
+ * `bytes` of uninitialised memory aligned to ARENA_ALIGN, or NULL with arena->refusal saying why:
+ * REQUEST_TOO_LARGE when this arena may never hold that much, BUSY when the source has no room at
+ * the moment.
  */
 void *arena_push(struct arena *arena, size_t bytes);
 

@@ -82,6 +82,12 @@ static uint32_t find_from_right(const struct blocks *blocks, uint32_t count)
 {
     uint32_t run = 0;
     for (uint32_t unit = blocks->unit_count; unit-- > 0;) {
+        if (unit % WORD_BITS == WORD_BITS - 1 &&
+            blocks->used[unit / WORD_BITS] == ~(uint64_t)0) {
+            unit -= WORD_BITS - 1;
+            run = 0;
+            continue;
+        }
         run = bit(blocks, unit) ? 0 : run + 1;
         if (run == count)
             return unit;

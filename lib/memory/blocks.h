@@ -2,11 +2,11 @@
  * blocks.h: a pool handed out in runs of neighbouring units.
  *
  *     units   |0|1|2|3|4|5|6|7| ...            small runs are found from the left,
- *     used    |#|#| |#|#|#| | | ...    large   from the right, so that they do not cut each other up
+ *     used    |#|#| |#|#|#| | | ...    large   from the right: neither cuts up the other
  *
- * Requests grow by runs of different lengths (a line buffer, an inflater, a zstd window), each of which must be
- * contiguous; all of them die with their request, so first fit over a bitmap stays whole. The bound is the bitmap: a
- * pool of 8 MiB in 4 KiB units is 256 bytes of it.
+ * Requests grow by runs of different lengths (a line buffer, an inflater, a zstd window), each of
+ * which must be contiguous; all of them die with their request, so first fit over a bitmap stays
+ * whole. The bound is the bitmap: a pool of 8 MiB in 4 KiB units is 256 bytes of it.
  *
  * Owner:    the server's request table. Lifetime: process.
  * Threads:  one at a time; the owner locks.
@@ -34,7 +34,10 @@ uint64_t blocks_bytes(uint64_t bytes);
 void blocks_init(struct blocks *blocks, uint64_t bytes, enum pool pool, struct ledger *ledger,
                  struct region *region);
 
-/* A run of at least `bytes`, rounded up to units: *granted says to how many. NULL, a refusal, when no run is free. */
+/*
+ * A run of at least `bytes`, rounded up to units: *granted says to how many. NULL, a refusal, when
+ * no run is free.
+ */
 void *blocks_take(struct blocks *blocks, size_t bytes, size_t *granted);
 
 /* Takes back exactly what blocks_take granted. */

@@ -3,10 +3,12 @@
  *
  *     | next | 60 bytes of text | -> | next | 60 bytes | -> | NONE | 31 bytes, rest unused |
  *
- * Label sets differ in length and there is no heap, so a text takes as many equal blocks as it needs: no fragmentation,
- * at most 59 bytes unused in the last one. 64 is a cache line; a label set of 100 bytes is compared over two.
+ * Label sets differ in length and there is no heap, so a text takes as many equal blocks as it
+ * needs: no fragmentation, at most 59 bytes unused in the last one. 64 is a cache line; a label set
+ * of 100 bytes is compared over two.
  *
- * Owner:    the store. Lifetime of a text: that of its series or family. Threads: one at a time (the engine's lock).
+ * Owner:    the store. Lifetime of a text: that of its series or family. Threads: one at a time
+ *           (the engine's lock).
  */
 #ifndef MEMORY_LABEL_BLOCKS_H
 #define MEMORY_LABEL_BLOCKS_H

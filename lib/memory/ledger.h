@@ -6,11 +6,12 @@
  *     refuse(a):   somebody asked and the pool had no room
  *
  * Owner:    the engine. Lifetime: process.
- * Threads:  any. The fields are relaxed atomics: request arenas are taken outside the engine's lock, and /memory reads
- *           while others write. Each figure is exact; two figures read at once may be a moment apart.
+ * Threads:  any. The fields are relaxed atomics: request arenas are taken outside the engine's
+ *           lock, and /memory reads
+ *           while others write. Each figure is exact; two read at once may be a moment apart.
  *
- * The ledger is kept at the door; an audit (engine.h) compares it with what a walk over each pool's own structure
- * finds, which each pool offers as its `_held` function.
+ * The ledger is kept at the door; an audit (engine.h) compares it with what a walk over each pool's
+ * own structure finds, which each pool offers as its `_held` function.
  */
 #ifndef MEMORY_LEDGER_H
 #define MEMORY_LEDGER_H
@@ -74,8 +75,9 @@ void ledger_grow(struct ledger *ledger, enum pool pool, uint64_t bytes);
 void ledger_shrink(struct ledger *ledger, enum pool pool, uint64_t bytes);
 
 /*
- * A buffer that a thread owns all along held `bytes` until now and is empty again: counted as one object, born and
- * gone. Called where the use is highest, so the peak is right without an atomic for each push.
+ * A buffer that a thread owns all along held `bytes` until now and is empty again: counted as one
+ * object, born and gone. Called where the use is highest, so the peak is right without an atomic
+ * for each push.
  */
 void ledger_visit(struct ledger *ledger, enum pool pool, uint64_t bytes);
 

@@ -3,7 +3,8 @@
  *
  *     memory  >=  region (all pools)  +  libmicrohttpd's share  +  stacks  +  code  +  slack
  *
- * How the addends come about is lib/engine/plan_make.c's affair; this is what the reports print of them.
+ * How the addends come about is lib/engine/plan_make.c's affair; this is what the reports print of
+ * them.
  *
  * Lifetime: made at start, then read-only for the process.
  */
@@ -28,6 +29,7 @@ struct plan {
     uint64_t parts[PLAN_PARTS];
     uint64_t total;        /* of the parts: at most settings.memory when the plan fits */
     uint64_t socket_bytes; /* kernel buffers, counted against the cgroup beside the total */
+    uint64_t kernel_bytes; /* what else the kernel takes for us, likewise */
     uint64_t threads;      /* all but main */
     uint64_t memory_limit; /* the tightest cgroup's, UINT64_MAX when there is none */
 };

@@ -1,8 +1,9 @@
 /*
  * poison.h: memory that nobody may touch now.
  *
- * What is rewound, released or not yet handed out is poisoned under AddressSanitizer and under Valgrind, so that a
- * pointer which outlived its object stops the test that made it. In release both are nothing.
+ * What is rewound, released or not yet handed out is poisoned under AddressSanitizer and under
+ * Valgrind, so that a pointer which outlived its object stops the test that made it. In release
+ * both are nothing.
  */
 #ifndef MEMORY_POISON_H
 #define MEMORY_POISON_H

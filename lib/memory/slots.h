@@ -5,9 +5,9 @@
  *     object     | live | free | live | free | never used ...
  *     generation |  1   |  4   |  3   |  2   |  0              odd: live, even: free
  *
- * A reference that outlives its object is caught by its generation: it rises when the slot is taken and when it is
- * given back. Free slots are a list, last in first out, so that the pool in use stays in the cache; slots never used
- * are taken in order after it.
+ * A reference that outlives its object is caught by its generation: it rises when the slot is taken
+ * and when it is given back. Free slots are a list, last in first out, so that the pool in use
+ * stays in the cache; slots never used are taken in order after it.
  *
  * Owner:    the store. Lifetime: process. Threads: one at a time (the engine's lock).
  */
@@ -73,7 +73,9 @@ static inline uint32_t slots_free_count(const struct slots *slots)
     return slots->slot_count - slots->live_count;
 }
 
-/* Walks the states and the free list; ENSUREs that each slot is either live or on the list, once. */
+/*
+ * Walks the states and the free list; ENSUREs that each slot is either live or on the list, once.
+ */
 void slots_verify(const struct slots *slots);
 
 #endif

@@ -236,6 +236,8 @@ static void finish(struct cardinality *cardinality, const struct store *store)
     cardinality->overflowed_samples = store->overflowed_samples;
     cardinality->recycled_series = store->recycled_series;
     cardinality->expired_series = store->expired_series;
+    cardinality->ended_series = store->ended_series;
+    cardinality->ended_sum = store->ended_sum;
     cardinality->deleted_series = store->deleted_series;
     cardinality->done = true;
 }

@@ -61,6 +61,9 @@ struct cardinality {
     uint64_t overflowed_samples;
     uint64_t recycled_series;
     uint64_t expired_series;
+    uint64_t
+        ended_series; /* recycled or expired ones of metrics that ended with their last series */
+    double ended_sum; /* and what they, and the overflow series of those metrics, had come to */
     uint64_t deleted_series;
     uint32_t family_count;
     struct family_count families[CARDINALITY_TOP + 1]; /* most series first; one spare */

@@ -3,8 +3,8 @@
  *
  *     page 16 KiB of text ──deflate, window 8 KiB──> out
  *
- * The window is a quarter of gzip's largest and the level is the fastest: an exposition repeats itself within a few
- * lines, so a larger one buys little and costs every scrape 200 KiB.
+ * The window is a quarter of gzip's largest and the level is the fastest: an exposition repeats
+ * itself within a few lines, so a larger one buys little and costs every scrape 200 KiB.
  *
  * Owner: the request; all of it in its arena. Lifetime: request. Threads: one.
  */
@@ -23,8 +23,8 @@ struct compressor *compressor_make(struct arena *arena);
 #define COMPRESSOR_BYTES 81920
 
 /*
- * Takes bytes off the front of *text and writes what they come to behind page->used, until one of both is used up. With
- * `last` the stream is ended once *text is empty. True when it has ended.
+ * Takes bytes off the front of *text and writes what they come to behind page->used, until one of
+ * both is used up. With `last` the stream is ended once *text is empty. True when it has ended.
  */
 bool compressor_next(struct compressor *compressor, struct bytes *text, bool last,
                      struct writer *page);

@@ -1,7 +1,10 @@
 /* document.c: see document.h. */
 #include "reply/document.h"
 
-/* Words in braces stand for the refusal's own figures. Literals only: nothing of a client's is echoed. */
+/*
+ * Words in braces stand for the refusal's own figures. Literals only: nothing of a client's is
+ * echoed.
+ */
 static void write_word(struct writer *writer, struct bytes word, const struct refusal *refusal)
 {
     if (bytes_equal(word, BYTES("limit")))

@@ -28,22 +28,28 @@ struct exposition *exposition_make(const struct settings *settings, bool openmet
 
 /* ---- families ---- */
 
-/* A name that is nothing but the suffix would leave none. */
-static bool has_total(struct bytes name)
-{
-    struct bytes suffix = BYTES("_total");
-    return name.length > suffix.length && bytes_end_with(name, suffix);
-}
-
-/* What TYPE says. In OpenMetrics a counter is one whose samples end in _total; any other keeps its name as unknown. */
-static struct bytes type_of(const struct exposition *exposition, enum kind kind)
+/*
+ * In OpenMetrics a counter's # lines have its name without _total. Not so where that would leave
+ * nothing, or where another metric has the shorter name already: such a counter, and one without
+ * _total, keeps its name as `unknown`.
+ */
+static bool cuts_total(const struct exposition *exposition, const struct store *store,
+                       enum kind kind)
 {
     struct bytes name = {exposition->name, exposition->name_length};
+    struct bytes suffix = BYTES("_total");
+    if (!exposition->openmetrics || kind != KIND_COUNTER || name.length <= suffix.length ||
+        !bytes_end_with(name, suffix))
+        return false;
+    name.length -= suffix.length;
+    return store_find_family(store, name) == SLOT_NONE;
+}
+
+static struct bytes type_of(const struct exposition *exposition, enum kind kind, bool cut)
+{
     switch (kind) {
     case KIND_COUNTER:
-        if (exposition->openmetrics && !has_total(name))
-            return BYTES("unknown");
-        return BYTES("counter");
+        return exposition->openmetrics && !cut ? BYTES("unknown") : BYTES("counter");
     case KIND_HISTOGRAM:
     case KIND_CLASSIC:
         return BYTES("histogram");
@@ -52,16 +58,6 @@ static struct bytes type_of(const struct exposition *exposition, enum kind kind)
     default:
         return BYTES("gauge");
     }
-}
-
-/* The family's name as its # lines have it: without _total in OpenMetrics. */
-static struct bytes declared_name(const struct exposition *exposition, enum kind kind)
-{
-    struct bytes name = {exposition->name, exposition->name_length};
-    bool cut = exposition->openmetrics && kind == KIND_COUNTER;
-    if (cut && has_total(name))
-        name.length -= sizeof("_total") - 1;
-    return name;
 }
 
 static void write_keyword(struct writer *page, const char *keyword, struct bytes name)
@@ -104,7 +100,10 @@ static void write_unit(const struct store *store, struct label_text unit, struct
 static void write_header(const struct exposition *exposition, const struct store *store,
                          const struct family *family, struct writer *page)
 {
-    struct bytes name = declared_name(exposition, family->kind);
+    struct bytes name = {exposition->name, exposition->name_length};
+    bool cut = cuts_total(exposition, store, family->kind);
+    if (cut)
+        name.length -= sizeof("_total") - 1;
     if (family->help.length > 0) {
         write_keyword(page, "# HELP ", name);
         write_help(exposition, store, family->help, page);
@@ -115,23 +114,13 @@ static void write_header(const struct exposition *exposition, const struct store
     if (family->unit.length > 0 && exposition->openmetrics)
         write_unit(store, family->unit, name, page);
     write_keyword(page, "# TYPE ", name);
-    writer_bytes(page, type_of(exposition, family->kind));
+    writer_bytes(page, type_of(exposition, family->kind, cut));
     writer_char(page, '\n');
-}
-
-static bool overflow_is_used(const struct store *store, const struct family *family)
-{
-    for (int i = 0; i < FAMILY_OVERFLOWS; i++) {
-        if (family->overflow[i] != SLOT_NONE &&
-            store_series(store, family->overflow[i])->count > 0)
-            return true;
-    }
-    return false;
 }
 
 static bool family_is_shown(const struct store *store, const struct family *family)
 {
-    return family != NULL && (family->series_count > 0 || overflow_is_used(store, family));
+    return family != NULL && (family->series_count > 0 || store_family_overflowed(store, family));
 }
 
 static void family_end(struct exposition *exposition)
@@ -140,7 +129,10 @@ static void family_end(struct exposition *exposition)
     exposition->family_generation = 0;
 }
 
-/* Stands at a family that is shown and whose header was written; false when there is none left, or the page is full. */
+/*
+ * Stands at a family that is shown and whose header was written; false when there is none left, or
+ * the page is full.
+ */
 static bool family_begin(struct exposition *exposition, const struct store *store,
                          struct writer *page)
 {
@@ -149,6 +141,11 @@ static bool family_begin(struct exposition *exposition, const struct store *stor
         uint32_t generation = slots_generation(&store->families, exposition->family);
         if (family != NULL && generation == exposition->family_generation)
             return true;
+        if (exposition->family_generation !=
+            0) { /* the one begun here has ended; its slot is not begun twice */
+            family_end(exposition);
+            continue;
+        }
         if (family_is_shown(store, family)) {
             size_t mark = page->used;
             exposition->name_length = family->name.length;
@@ -162,6 +159,7 @@ static bool family_begin(struct exposition *exposition, const struct store *stor
             exposition->family_generation = generation;
             exposition->series = SLOT_NONE;
             exposition->sequence = 0;
+            exposition->sequence_end = family->next_sequence;
             return true;
         }
         family_end(exposition);
@@ -342,13 +340,23 @@ static void advance(struct exposition *exposition, const struct store *store, ui
     exposition->sequence = store_series(store, series)->sequence + 1;
 }
 
+/* What nobody sent, and buckets that some pushes lacked. */
+static bool is_hidden(const struct exposition *exposition, const struct store *store,
+                      const struct series *series)
+{
+    if (series->is_overflow)
+        return series->count == 0;
+    return series->part == PART_BUCKET &&
+           !store_bucket_is_shared(store, series, exposition->labels);
+}
+
 /* One series, or as much of its histogram as fits; false when the page is full. */
 static bool write_series(struct exposition *exposition, const struct store *store, uint32_t index,
                          struct writer *page)
 {
     const struct series *series = store_series(store, index);
     enum kind kind = store_family(store, series->family)->kind;
-    if (series->is_overflow && series->count == 0) {
+    if (is_hidden(exposition, store, series)) {
         advance(exposition, store, index);
         return true;
     }
@@ -372,7 +380,8 @@ static bool write_family(struct exposition *exposition, const struct store *stor
                          struct writer *page)
 {
     uint32_t index;
-    while ((index = series_at_cursor(exposition, store)) != SLOT_NONE) {
+    while ((index = series_at_cursor(exposition, store)) != SLOT_NONE &&
+           store_series(store, index)->sequence < exposition->sequence_end) {
         if (!write_series(exposition, store, index, page))
             return false;
     }

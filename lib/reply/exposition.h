@@ -1,15 +1,16 @@
 /*
  * exposition.h: all series as Prometheus text or OpenMetrics, a page at a time.
  *
- *     family ── HELP, UNIT, TYPE ── series, series, series ──> next family          cursor: (family, sequence)
+ *     family ── HELP, UNIT, TYPE ── series, series, series ──> next family
  *                                       │ a histogram: copied out whole, then row by row
  *
- * The cursor is a family and the sequence number of the series last written. Whatever is created, recycled or deleted
- * between two pages, the next page begins at the first series above it: nothing that lived throughout is skipped or
- * written twice. The lock is held by the caller for one page.
+ * The cursor is a family and the sequence number of the series last written. Whatever is created,
+ * recycled or deleted between two pages, the next page begins at the first series above it: nothing
+ * that lived throughout is skipped or written twice. The lock is held by the caller for one page.
  *
- * Formats: Prometheus text 0.0.4; OpenMetrics 1.0.0. An exponential histogram is exposed as a classic one on the fixed
- * grid 4^-10 … 4^9, +Inf: bounds that moved with the data would break rate() and histogram_quantile().
+ * Formats: Prometheus text 0.0.4; OpenMetrics 1.0.0. An exponential histogram is exposed as a
+ * classic one on the fixed grid 4^-10 … 4^9, +Inf: bounds that moved with the data would break
+ * rate() and histogram_quantile().
  *
  * Owner: the request; the struct and its texts are in its arena. Lifetime: request. Threads: one.
  */
@@ -24,7 +25,10 @@
 #define EXPOSITION_EXPONENT_MAX 9
 #define EXPOSITION_BOUNDS (EXPOSITION_EXPONENT_MAX - EXPOSITION_EXPONENT_MIN + 1)
 
-/* One page; larger than the longest row that the settings' ceilings allow (name 1 KiB, labels 8 KiB, help 256 B). */
+/*
+ * One page; larger than the longest row that the settings' ceilings allow (name 1 KiB, labels 8
+ * KiB, help 256 B).
+ */
 #define EXPOSITION_PAGE_BYTES 16384
 
 struct exposition {
@@ -34,7 +38,8 @@ struct exposition {
     uint32_t family_generation; /* 0: the family is yet to be begun */
     uint32_t series;            /* last written, if its generation still holds */
     uint32_t series_generation;
-    uint64_t sequence; /* of the next series, at least */
+    uint64_t sequence;     /* of the next series, at least */
+    uint64_t sequence_end; /* series born since the family was begun are left for the next scrape */
     char *name;        /* of the family */
     size_t name_length;
     /* A histogram being written, as it was when its first row was. */
@@ -51,8 +56,8 @@ struct exposition *exposition_make(const struct settings *settings, bool openmet
                                    struct arena *arena);
 
 /*
- * Writes whole rows until the page is full or there are no more. False when everything has been written. The page has
- * EXPOSITION_PAGE_BYTES.
+ * Writes whole rows until the page is full or there are no more. False when everything has been
+ * written. The page has EXPOSITION_PAGE_BYTES.
  */
 bool exposition_next(struct exposition *exposition, const struct store *store,
                      struct writer *page);

@@ -271,5 +271,11 @@ void cardinality_write(struct writer *writer, const struct cardinality *cardinal
     write_figure(writer, "recycled_series", cardinality->recycled_series);
     write_figure(writer, "expired_series", cardinality->expired_series);
     write_figure(writer, "deleted_series", cardinality->deleted_series);
-    writer_string(writer, "}\n");
+    write_key(writer, "ended_metrics");
+    writer_char(writer, '{');
+    writer_string(writer, "\"recycled_series\":");
+    writer_u64(writer, cardinality->ended_series);
+    write_key(writer, "recycled_sum");
+    writer_json_number(writer, cardinality->ended_sum);
+    writer_string(writer, "}}\n");
 }

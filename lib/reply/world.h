@@ -1,7 +1,9 @@
 /*
- * world.h: what the service's reports say of the world outside lib/, measured by the server and handed in.
+ * world.h: what the service's reports say of the world outside lib/, measured by the server and
+ * handed in.
  *
- * Owner: the server fills one for each report, in the request's arena. Lifetime: request. Threads: one.
+ * Owner:    the server fills one for each report, in the request's arena. Lifetime: request.
+ *           Threads: one.
  */
 #ifndef REPLY_WORLD_H
 #define REPLY_WORLD_H
@@ -43,7 +45,9 @@ struct world_cgroup {
     uint64_t oom_kills;
 };
 
-/* Upper bounds of the request lifetime histogram, in milliseconds: 1 ms, 10 ms, 100 ms, 1 s, 10 s. */
+/*
+ * Upper bounds of the request lifetime histogram, in milliseconds: 1 ms, 10 ms, 100 ms, 1 s, 10 s.
+ */
 #define LIFETIME_BOUNDS 5
 extern const uint32_t lifetime_bounds_ms[LIFETIME_BOUNDS];
 
@@ -89,7 +93,8 @@ struct world {
     bool stopping;
     int64_t now_ms;
     int64_t start_ms;
-    int64_t clock_offset_ms; /* what the wall clock was stepped by since start and is not followed */
+    int64_t
+        clock_offset_ms; /* what the wall clock was stepped by since start and is not followed */
     uint64_t log_dropped;
     struct world_process process;
     struct world_cgroup cgroup;

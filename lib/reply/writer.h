@@ -4,8 +4,9 @@
  *     at                    used                  size
  *      |==== written ========|....... room ........|
  *
- * A write that does not fit writes nothing and sets `full`; so do all after it. Who writes rows marks `used` before a
- * row and, when it came out full, rewinds to the mark and goes on in the next page.
+ * A write that does not fit writes nothing and sets `full`; so do all after it. Who writes rows
+ * marks `used` before a row and, when it came out full, rewinds to the mark and goes on in the next
+ * page.
  *
  * Owner: whoever answers. Lifetime: the buffer's. Threads: one.
  */

@@ -54,7 +54,10 @@ static uint64_t position_of(const struct index *index, uint64_t hash, uint32_t s
     return at;
 }
 
-/* True when an entry at `at` whose home is `home` may stand at `hole`: the hole is not before its home, cyclically. */
+/*
+ * True when an entry at `at` whose home is `home` may stand at `hole`: the hole is not before its
+ * home, cyclically.
+ */
 static bool may_move(const struct index *index, uint64_t home, uint64_t hole, uint64_t at)
 {
     uint64_t count = index->entry_count;

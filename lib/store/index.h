@@ -3,11 +3,12 @@
  *
  *     home(hash)
  *        v
- *     | ... | tag slot | tag slot | tag slot |  empty  | ...        linear probing, at most 3/4 full
+ *     | ... | tag slot | tag slot | tag slot |  empty  | ...    linear probing, at most 3/4 full
  *
- * An entry is 8 bytes: 32 bits of the hash, which also give its home, and a slot. So a look-up touches one cache line,
- * mostly; the caller compares the bytes of what it finds. Removal shifts the entries behind it back, so there are no
- * tombstones and a table that churned for months is as good as a new one.
+ * An entry is 8 bytes: 32 bits of the hash, which also give its home, and a slot. So a look-up
+ * touches one cache line, mostly; the caller compares the bytes of what it finds. Removal shifts
+ * the entries behind it back, so there are no tombstones and a table that churned for months is as
+ * good as a new one.
  *
  * Owner: the store. Lifetime: process. Threads: one at a time (the engine's lock).
  */
@@ -41,7 +42,10 @@ static inline uint32_t index_tag(uint64_t hash)
     return (uint32_t)(hash >> 32);
 }
 
-/* Where a probe for this hash begins: the tag spread over the table (Lemire, "Fast random integer generation", 2019). */
+/*
+ * Where a probe for this hash begins: the tag spread over the table (Lemire, "Fast random integer
+ * generation", 2019).
+ */
 static inline uint64_t index_home(const struct index *index, uint32_t tag)
 {
     return ((uint64_t)tag * index->entry_count) >> 32;

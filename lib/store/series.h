@@ -1,10 +1,10 @@
 /*
  * series.h: what the store holds: families, and their series.
  *
- *     family "http_seconds" (histogram) ──first──> series ⇄ series ⇄ series <──last──    in order of creation
- *        └──overflow──> the series that takes what has no room                           ... of sequence number
+ *     family "http_seconds" ──first──> series ⇄ series ⇄ series <──last──    in order of creation
+ *        └──overflow──> the series that takes what has no room
  *
- *     class list     newest ⇄ ... ⇄ oldest     by the window of the last sample: who is idle longest
+ *     class list     newest ⇄ ... ⇄ oldest     by window of the last sample: who is idle longest
  *
  * Owner:    the store. Lifetime: series. Threads: the engine's lock.
  * Fields:   read-only outside lib/store.
@@ -16,7 +16,9 @@
 #include "memory/label_blocks.h"
 #include "memory/slots.h"
 
-/* A composite family (classic histogram, summary) needs one overflow series for each of its parts. */
+/*
+ * A composite family (classic histogram, summary) needs one overflow series for each of its parts.
+ */
 #define FAMILY_OVERFLOWS 3
 
 struct family {

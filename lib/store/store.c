@@ -2,6 +2,7 @@
 #include "store/store.h"
 
 #include "base/ensure.h"
+#include "base/hash.h"
 #include "ingest/label_set.h"
 #include "store/exp_histogram.h"
 #include "store/hyperloglog.h"
@@ -9,7 +10,10 @@
 
 #include <math.h>
 
-/* What a store of these settings has at most: series beside the overflow series that families are born with. */
+/*
+ * What a store of these settings has at most: series beside the overflow series that families are
+ * born with.
+ */
 static uint64_t series_slots(const struct settings *settings)
 {
     return settings->series_max + (settings->limits_families + KIND_COUNT) * FAMILY_OVERFLOWS;
@@ -115,7 +119,10 @@ void store_prefetch_series(const struct store *store, const struct sample *sampl
 
 /* ---- adding ---- */
 
-/* Neumaier's variant of compensated summation: totals of years of small increments stay exact to the last digits. */
+/*
+ * Neumaier's variant of compensated summation: totals of years of small increments stay exact to
+ * the last digits.
+ */
 static void add_value(struct series *series, double value)
 {
     double sum = series->sum + value;
@@ -127,10 +134,11 @@ static void add_value(struct series *series, double value)
 }
 
 /*
- * A total that leaves the range of a double would be infinite, and NaN with the next compensation: it stays at its last
- * value. The total is looked at and not the sum alone: what the additions lost may be what takes it over.
+ * A total that leaves the range of a double would be infinite, and NaN with the next compensation:
+ * it stays at its last value, and the sample is counted. The total is looked at and not the sum
+ * alone: what the additions lost may be what takes it over.
  */
-static void add_checked(struct series *series, double value)
+static void add_checked(struct store *store, struct series *series, double value)
 {
     double sum = series->sum;
     double carry = series->carry;
@@ -139,6 +147,7 @@ static void add_checked(struct series *series, double value)
         return;
     series->sum = sum;
     series->carry = carry;
+    store->saturated_samples++;
 }
 
 static int64_t sample_time(const struct sample *sample, int64_t now_ms)
@@ -165,13 +174,13 @@ static void series_add(struct store *store, struct series *series, enum kind kin
     case KIND_HISTOGRAM:
         store->histogram_downscales +=
             exp_histogram_observe(slots_at(&store->histograms, series->sketch), sample->value);
-        add_checked(series, sample->value);
+        add_checked(store, series, sample->value);
         break;
     case KIND_SET:
         hyperloglog_add(slots_at(&store->sets, series->sketch), sample->member);
         break;
     default:
-        add_checked(series, sample->value);
+        add_checked(store, series, sample->value);
     }
 }
 
@@ -188,12 +197,15 @@ static const char *conflict_with(enum kind kind)
     return texts[kind];
 }
 
-/* The family a sample belongs to, made where it is new; the overflow family of its kind where there is no room. */
+/*
+ * The family a sample belongs to, made where it is new; the overflow family of its kind where there
+ * is no room.
+ */
 static enum status family_for(struct store *store, const struct sample *sample, uint32_t window,
                               bool recycle, uint32_t *out, struct store_outcome *outcome)
 {
     struct bytes name = sample_family(sample);
-    uint32_t family = family_find(store, name);
+    uint32_t family = store_find_family(store, name);
     if (family != SLOT_NONE) {
         enum kind kind = family_at(store, family)->kind;
         *out = family;
@@ -217,7 +229,10 @@ static enum status series_for(struct store *store, const struct sample *sample, 
     enum status status = family_for(store, sample, window, true, &family, outcome);
     if (status != STATUS_OK)
         return status;
-    *out = SLOT_NONE;
+    /* A new family brings its overflow series along, and the sample may be of one of these. */
+    *out = series_find(store, sample);
+    if (*out != SLOT_NONE)
+        return STATUS_OK;
     if (!family_at(store, family)->is_overflow)
         *out = series_birth(store, family, sample, window);
     if (*out == SLOT_NONE)
@@ -225,7 +240,10 @@ static enum status series_for(struct store *store, const struct sample *sample, 
     return STATUS_OK;
 }
 
-/* A bucket that overflows is kept only if its bound is one that all children share, which +Inf alone is. */
+/*
+ * A bucket that overflows is kept only if its bound is one that all children share, which +Inf
+ * alone is.
+ */
 static bool is_folded(const struct series *series, const struct sample *sample)
 {
     struct bytes text = sample_labels(sample);
@@ -320,6 +338,41 @@ const struct exp_histogram *store_histogram(const struct store *store, const str
 const struct hyperloglog *store_set(const struct store *store, const struct series *series)
 {
     return slots_at(&store->sets, series->sketch);
+}
+
+/* The child's labels are the bucket's without le; written over `text`, which holds the bucket's. */
+static struct bytes without_bound(char *text, size_t length)
+{
+    struct bytes left = {text, length};
+    struct label label;
+    char *out = text;
+    while (label_text_next(&left, &label)) {
+        if (bytes_equal(label.name, BYTES("le")))
+            continue;
+        size_t bytes = label.name.length + label.value.length + sizeof("=\"\"") - 1;
+        if (out > text)
+            *out++ = ',';
+        memmove(out, label.name.at, bytes);
+        out += bytes;
+    }
+    return (struct bytes){text, (size_t)(out - text)};
+}
+
+bool store_bucket_is_shared(const struct store *store, const struct series *bucket, char *text)
+{
+    char name[PART_NAME_BYTES];
+    const struct family *family = family_at(store, bucket->family);
+    struct bytes suffix = part_suffix(PART_COUNT);
+    label_copy(&store->labels, family->name, name);
+    memcpy(name + family->name.length, suffix.at, suffix.length);
+    label_copy(&store->labels, bucket->labels, text);
+    struct bytes labels = without_bound(text, bucket->labels.length);
+    struct sample count = {.name = name, .labels = labels.at};
+    count.name_length = (uint16_t)(family->name.length + suffix.length);
+    count.labels_length = (uint16_t)labels.length;
+    count.fingerprint = hash_series(sample_name(&count), labels, store->seed);
+    uint32_t slot = series_find(store, &count);
+    return slot == SLOT_NONE || bucket->count >= series_at(store, slot)->count;
 }
 
 int64_t store_idle_ms(const struct store *store, const struct series *series, int64_t now_ms)

@@ -5,13 +5,15 @@
  *                               │ not there
  *                               └──> family (index of names) ──> room? ──> a new series
  *                                                                  │ no: recycle the longest idle
- *                                                                  └ none idle enough: the family's overflow series
+ *                                                                  └ none idle enough: overflow
  *
- * What is full never loses a sample: sums, counts, histograms and sets stay right in the overflow series, labelled
- * otel_metric_overflow="true" (the OpenTelemetry convention), of their family; a family that has no room goes to the
- * overflow family of its kind. Every family is born with its overflow series, so that they cannot be missing later.
+ * What is full does not lose a sample: sums, counts, histograms and sets stay right in the overflow
+ * series, labelled otel_metric_overflow="true" (the OpenTelemetry convention), of their family; a
+ * family that has no room goes to the overflow family of its kind. Every family is born with its
+ * overflow series, so that they cannot be missing later.
  *
- * Windows, the next lifetime, hang on the series slot: an accumulator beside its totals, sealed into rings by the tick.
+ * Windows, the next lifetime, hang on the series slot: an accumulator beside its totals, sealed
+ * into rings by the tick.
  *
  * Owner: the engine. Lifetime: process. Threads: one at a time (the engine's lock).
  */
@@ -61,6 +63,7 @@ struct store {
     uint32_t window; /* the latest that was seen */
     uint32_t next_family_to_expire;
     uint64_t late_samples;
+    uint64_t saturated_samples; /* would have taken a total out of the range of a double */
     uint64_t overflowed_samples;
     uint64_t overflowed_families; /* samples whose family had no room */
     uint64_t created_series;
@@ -68,6 +71,12 @@ struct store {
     uint64_t expired_series;
     uint64_t deleted_series;
     uint64_t histogram_downscales;
+    /*
+     * Of families that have ended since, what was recycled or overflowed: the sums of those are in
+     * the family.
+     */
+    uint64_t ended_series;
+    double ended_sum;
 };
 
 /* What store_init takes from the region, written to the places of the store's pools. */
@@ -84,7 +93,8 @@ struct store_outcome {
 };
 
 /*
- * Adds one sample. KIND_CONFLICT when its name is that of a family of another kind; nothing else can refuse it.
+ * Adds one sample. KIND_CONFLICT when its name is that of a family of another kind; nothing else
+ * can refuse it.
  */
 enum status store_apply(struct store *store, const struct sample *sample, int64_t now_ms,
                         struct store_outcome *outcome);
@@ -97,14 +107,17 @@ void store_prefetch_index(const struct store *store, const struct sample *sample
 void store_prefetch_series(const struct store *store, const struct sample *sample);
 
 /*
- * Would store_apply refuse it? Creates the sample's family when it is new, so that a later sample of the same push that
- * contradicts it is seen. store_forget undoes that for a push that is refused after all.
+ * Would store_apply refuse it? Creates the sample's family when it is new, so that a later sample
+ * of the same push that contradicts it is seen. store_forget undoes that for a push that is refused
+ * after all.
  */
 enum status store_admit(struct store *store, const struct sample *sample, int64_t now_ms,
                         struct store_outcome *outcome);
 void store_forget(struct store *store, const struct sample *sample);
 
-/* Drops at most `most` series that were idle for longer than series.expire_after. Returns how many. */
+/*
+ * Drops at most `most` series that were idle for longer than series.expire_after. Returns how many.
+ */
 uint32_t store_expire(struct store *store, int64_t now_ms, uint32_t most);
 
 /* Takes a live series away, for DELETE. Its total is not kept. */
@@ -117,6 +130,19 @@ const struct family *store_family(const struct store *store, uint32_t index);
 /* The exp_histogram or hyperloglog of a series of that kind. */
 const struct exp_histogram *store_histogram(const struct store *store, const struct series *series);
 const struct hyperloglog *store_set(const struct store *store, const struct series *series);
+
+/* The slot of the family of that name, SLOT_NONE when there is none. */
+uint32_t store_find_family(const struct store *store, struct bytes name);
+
+/* Has any sample of the family gone to its overflow series? */
+bool store_family_overflowed(const struct store *store, const struct family *family);
+
+/*
+ * Was this bucket in every push of its child? Only then is it exact: bounds that some pushes lack
+ * are not shown, so that what is left adds up (the bounds that all have). `text` has room for the
+ * series' labels.
+ */
+bool store_bucket_is_shared(const struct store *store, const struct series *bucket, char *text);
 
 /* Milliseconds since the last sample, to the length of a window. */
 int64_t store_idle_ms(const struct store *store, const struct series *series, int64_t now_ms);

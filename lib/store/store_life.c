@@ -6,8 +6,10 @@
 #include "store/store.h"
 #include "store/store_private.h"
 
-/* Series that one new one may push out: a long label set may need the blocks of several. It bounds the time under the
- * lock; past it the sample overflows. */
+/*
+ * Series that one new one may push out: a long label set may need the blocks of several. It bounds
+ * the time under the lock; past it the sample overflows.
+ */
 #define RECYCLE_MAX 64
 
 /* ---- the list of a class, newest first ---- */
@@ -88,13 +90,37 @@ static void series_release(struct store *store, uint32_t index)
     slots_release(&store->series, &index);
 }
 
-static bool overflow_is_unused(const struct store *store, const struct family *family)
+bool store_family_overflowed(const struct store *store, const struct family *family)
 {
     for (int i = 0; i < FAMILY_OVERFLOWS; i++) {
         if (family->overflow[i] != SLOT_NONE && series_at(store, family->overflow[i])->count > 0)
-            return false;
+            return true;
     }
-    return true;
+    return false;
+}
+
+/*
+ * What is added up of a retired series: of a composite the sum alone, or buckets and counts would
+ * be mixed in.
+ */
+static double retired_sum(const struct series *series)
+{
+    bool counts = series->part == PART_BUCKET || series->part == PART_COUNT;
+    return counts ? 0 : series_total(series);
+}
+
+/*
+ * What the family kept of its retired series, and its overflow series' totals, go on in the store's
+ * own figure.
+ */
+static void keep_ended(struct store *store, const struct family *family)
+{
+    store->ended_series += family->recycled;
+    store->ended_sum += family->recycled_sum;
+    for (int i = 0; i < FAMILY_OVERFLOWS; i++) {
+        if (family->overflow[i] != SLOT_NONE)
+            store->ended_sum += retired_sum(series_at(store, family->overflow[i]));
+    }
 }
 
 static void family_release(struct store *store, uint32_t index)
@@ -102,6 +128,7 @@ static void family_release(struct store *store, uint32_t index)
     struct family *family = family_at(store, index);
     ENSURE(family->series_count == 0);
     ENSURE(!family->is_overflow);
+    keep_ended(store, family);
     while (family->first != SLOT_NONE)
         series_release(store, family->first);
     index_remove(&store->family_index, family->name_hash, index);
@@ -112,13 +139,19 @@ static void family_release(struct store *store, uint32_t index)
 }
 
 /* A family goes with its last series, unless its overflow series holds a total. */
+static void family_release_if_empty(struct store *store, uint32_t index)
+{
+    const struct family *family = family_at(store, index);
+    if (family->series_count == 0 && !family->is_overflow &&
+        !store_family_overflowed(store, family))
+        family_release(store, index);
+}
+
 static void series_end(struct store *store, uint32_t index)
 {
-    uint32_t family_index = series_at(store, index)->family;
+    uint32_t family = series_at(store, index)->family;
     series_release(store, index);
-    struct family *family = family_at(store, family_index);
-    if (family->series_count == 0 && !family->is_overflow && overflow_is_unused(store, family))
-        family_release(store, family_index);
+    family_release_if_empty(store, family);
 }
 
 void store_delete(struct store *store, uint32_t series)
@@ -132,12 +165,9 @@ void store_delete(struct store *store, uint32_t series)
 
 void store_forget(struct store *store, const struct sample *sample)
 {
-    uint32_t index = family_find(store, sample_family(sample));
-    if (index == SLOT_NONE)
-        return;
-    struct family *family = family_at(store, index);
-    if (family->series_count == 0 && !family->is_overflow && overflow_is_unused(store, family))
-        family_release(store, index);
+    uint32_t index = store_find_family(store, sample_family(sample));
+    if (index != SLOT_NONE)
+        family_release_if_empty(store, index);
 }
 
 /* Its total leaves the exposition; what it had come to is kept for the family. */
@@ -146,7 +176,7 @@ static void series_retire(struct store *store, uint32_t index)
     const struct series *series = series_at(store, index);
     struct family *family = family_at(store, series->family);
     family->recycled++;
-    family->recycled_sum += series_total(series);
+    family->recycled_sum += retired_sum(series);
     series_end(store, index);
 }
 
@@ -160,7 +190,8 @@ static uint64_t idle_windows(const struct store *store, uint32_t index, uint32_t
 /* What something new will take. */
 struct need {
     uint32_t families;
-    uint32_t series; /* ordinary ones: overflow series have slots of their own, as many as families can need */
+    uint32_t series; /* ordinary ones: overflow series have slots of their own, as many as families
+                        can need */
     uint32_t blocks;
     uint32_t sketches;
     enum series_class class;
@@ -219,8 +250,8 @@ static struct idle_walk idle_walk_begin(const struct store *store)
 }
 
 /*
- * The next longest idle series of a class, or of all of them (CLASS_COUNT); SLOT_NONE when none is left that was idle
- * for so many windows.
+ * The next longest idle series of a class, or of all of them (CLASS_COUNT); SLOT_NONE when none is
+ * left that was idle for so many windows.
  */
 static uint32_t idle_walk_next(const struct store *store, struct idle_walk *walk,
                                enum series_class wanted, uint32_t window, uint64_t idle_min)
@@ -254,8 +285,8 @@ static void gain(const struct store *store, uint32_t victim, struct need *missin
 }
 
 /*
- * Which series would have to go, longest idle first; 0 when even RECYCLE_MAX of them do not suffice. Nothing is taken
- * away to find that out: a refusal must not cost anyone their series.
+ * Which series would have to go, longest idle first; 0 when even RECYCLE_MAX of them do not
+ * suffice. Nothing is taken away to find that out: a refusal must not cost anyone their series.
  */
 static uint32_t choose_victims(const struct store *store, struct need missing, uint32_t window,
                                uint32_t victims[static RECYCLE_MAX])
@@ -264,7 +295,10 @@ static uint32_t choose_victims(const struct store *store, struct need missing, u
     uint32_t count = 0;
     while (!is_nothing(&missing)) {
         enum series_class class = missing.sketches > 0 ? missing.class : CLASS_COUNT;
-        /* one window more: the last sample may have come at its window's end, and this one at its beginning */
+        /*
+         * one window more: the last sample may have come at its window's end, and this one at its
+         * beginning
+         */
         uint32_t victim = idle_walk_next(store, &walk, class, window, store->idle_min_windows + 1);
         if (victim == SLOT_NONE || count == RECYCLE_MAX)
             return 0;
@@ -357,7 +391,9 @@ uint32_t series_birth(struct store *store, uint32_t family, const struct sample 
         .sketches = class != CLASS_PLAIN,
         .class = class,
     };
-    /* Counted first: the family cannot end while its last idle series makes room for the new one. */
+    /*
+     * Counted first: the family cannot end while its last idle series makes room for the new one.
+     */
     family_at(store, family)->series_count++;
     if (!make_room(store, &need, window)) {
         family_at(store, family)->series_count--;
@@ -382,8 +418,8 @@ static void overflow_parts(enum kind kind, enum part *first, enum part *last)
 }
 
 /*
- * Of a classic histogram only the +Inf bucket overflows as a bucket: bounds that not all children share cannot be kept
- * exactly, and the clients' bounds are without end.
+ * Of a classic histogram only the +Inf bucket overflows as a bucket: bounds that not all children
+ * share cannot be kept exactly, and the clients' bounds are without end.
  */
 static struct bytes overflow_labels(enum part part)
 {
@@ -394,7 +430,7 @@ static struct bytes overflow_labels(enum part part)
 static uint64_t part_fingerprint(struct bytes name, enum part part, struct bytes labels,
                                  uint64_t seed)
 {
-    char text[2048];
+    char text[PART_NAME_BYTES];
     struct bytes suffix = part_suffix(part);
     ENSURE(name.length + suffix.length <= sizeof text);
     memcpy(text, name.at, name.length);
@@ -477,7 +513,7 @@ void overflow_families_init(struct store *store)
 
 /* ---- families by name ---- */
 
-uint32_t family_find(const struct store *store, struct bytes name)
+uint32_t store_find_family(const struct store *store, struct bytes name)
 {
     uint64_t hash = hash_bytes(name, store->seed);
     uint64_t at = index_home(&store->family_index, index_tag(hash));
@@ -499,12 +535,12 @@ static bool takes_suffix(enum kind kind, enum part part)
 
 static bool family_exists_with(const struct store *store, struct bytes name, enum part part)
 {
-    char text[2048];
+    char text[PART_NAME_BYTES];
     struct bytes suffix = part_suffix(part);
     ENSURE(name.length + suffix.length <= sizeof text);
     memcpy(text, name.at, name.length);
     memcpy(text + name.length, suffix.at, suffix.length);
-    return family_find(store, (struct bytes){text, name.length + suffix.length}) != SLOT_NONE;
+    return store_find_family(store, (struct bytes){text, name.length + suffix.length}) != SLOT_NONE;
 }
 
 bool family_clashes(const struct store *store, struct bytes name, enum kind kind)
@@ -515,7 +551,8 @@ bool family_clashes(const struct store *store, struct bytes name, enum kind kind
         struct bytes suffix = part_suffix(part);
         if (!bytes_end_with(name, suffix))
             continue;
-        uint32_t base = family_find(store, (struct bytes){name.at, name.length - suffix.length});
+        uint32_t base =
+            store_find_family(store, (struct bytes){name.at, name.length - suffix.length});
         if (base != SLOT_NONE && takes_suffix(family_at(store, base)->kind, part))
             return true;
     }
@@ -545,7 +582,10 @@ void family_describe(struct store *store, uint32_t index, const struct declarati
 
 /* ---- time ---- */
 
-/* A family without series whose overflow series took nothing for series.expire_after goes, and its total with it. */
+/*
+ * A family without series whose overflow series took nothing for series.expire_after goes, and its
+ * total with it.
+ */
 static void expire_one_family(struct store *store, uint32_t window)
 {
     if (store->families.fresh == 0)

@@ -1,8 +1,14 @@
-/* store_private.h: what store.c (samples) and store_life.c (birth, room, death) share. Nobody else includes it. */
+/*
+ * store_private.h: what store.c (samples) and store_life.c (birth, room, death) share. Nobody else
+ * includes it.
+ */
 #ifndef STORE_STORE_PRIVATE_H
 #define STORE_STORE_PRIVATE_H
 
 #include "store/store.h"
+
+/* A family's name and the suffix of a part; limits.name_bytes is at most 1,024. */
+#define PART_NAME_BYTES 2048
 
 static inline struct family *family_at(const struct store *store, uint32_t index)
 {
@@ -20,8 +26,8 @@ static inline uint32_t window_of(const struct store *store, int64_t now_ms)
 }
 
 /*
- * The window that is open now. It never goes back: requests bring the time at which they began, so the time of a long one
- * is older than what was applied meanwhile.
+ * The window that is open now. It never goes back: requests bring the time at which they began, so
+ * the time of a long one is older than what was applied meanwhile.
  */
 static inline uint32_t window_advance(struct store *store, int64_t now_ms)
 {
@@ -44,13 +50,16 @@ static inline uint32_t family_overflow(const struct family *family, enum part pa
     return family->overflow[part == PART_VALUE ? 0 : part - PART_BUCKET];
 }
 
-/* SLOT_NONE when there is no family of that name. */
-uint32_t family_find(const struct store *store, struct bytes name);
-
-/* True when a family of this name and kind could not be told apart, in an exposition, from one that is there. */
+/*
+ * True when a family of this name and kind could not be told apart, in an exposition, from one that
+ * is there.
+ */
 bool family_clashes(const struct store *store, struct bytes name, enum kind kind);
 
-/* Makes the family, or SLOT_NONE when there is no room; with `recycle` idle series are given up for it. */
+/*
+ * Makes the family, or SLOT_NONE when there is no room; with `recycle` idle series are given up for
+ * it.
+ */
 uint32_t family_birth(struct store *store, struct bytes name, enum kind kind, uint32_t window,
                       bool recycle);
 

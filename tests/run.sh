@@ -1,0 +1,78 @@
+#!/bin/sh
+# run.sh: installs what is missing, builds release, sanitized and fuzzing variants, and runs every suite but the long
+# ones. Each step's output goes to build/test-logs/; what fails is printed. The last line counts.
+#
+#   tests/run.sh            all steps
+#   tests/run.sh http …     the steps whose names contain one of these
+set -u
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root" || exit 1
+logs=build/test-logs
+release=build/release asan=build/asan tsan=build/tsan fuzz=build/fuzz
+python=/usr/bin/python3 # Debian's, which has python3-prometheus-client
+passed=0 failed=0 wanted="$*"
+mkdir -p "$logs"
+
+is_wanted() {
+    [ -n "$wanted" ] || return 0
+    for word in $wanted; do
+        case $1 in *"$word"*) return 0 ;; esac
+    done
+    return 1
+}
+
+# step NAME COMMAND…
+step() {
+    name=$1
+    shift
+    is_wanted "$name" || return 0
+    began=$(date +%s)
+    if "$@" >"$logs/$name.log" 2>&1 </dev/null; then
+        passed=$((passed + 1))
+        echo "ok    $name ($(($(date +%s) - began)) s)"
+    else
+        failed=$((failed + 1))
+        echo "FAIL  $name ($(($(date +%s) - began)) s), see $logs/$name.log:"
+        tail -n 40 "$logs/$name.log" | sed 's/^/      /'
+    fi
+}
+
+# build DIRECTORY COMPILER MESON-OPTIONS…
+build() {
+    directory=$1 compiler=$2
+    shift 2
+    [ -f "$directory/build.ninja" ] || CC=$compiler meson setup "$directory" "$@" || return 1
+    ninja -C "$directory"
+}
+
+# Nothing is built once a build has failed, and nothing is run that was not built.
+need() {
+    step "$@"
+    [ "$failed" = 0 ] && return
+    echo "$passed passed, $failed failed"
+    exit 1
+}
+
+need packages sh config/install-packages.sh build test
+wanted_builds=$wanted
+wanted=
+need build-release build $release gcc --buildtype=release
+need build-asan build $asan gcc --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+need build-tsan build $tsan gcc --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false
+need build-fuzz build $fuzz clang --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+wanted=$wanted_builds
+
+export ASAN_OPTIONS=detect_stack_use_after_return=1:abort_on_error=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+# unit, corpora, torture, tidy and preload: what meson knows of
+step suites-release meson test -C $release --no-rebuild --print-errorlogs
+step suites-asan meson test -C $asan --no-rebuild --print-errorlogs
+step fuzz sh tests/fuzz/run.sh $fuzz 10
+step http-release $python tests/http/run.py $release/server/mayfly
+step http-asan env MAYFLY_SANITIZED=1 $python tests/http/run.py $asan/server/mayfly
+step http-tsan env MAYFLY_SANITIZED=1 $python tests/http/run.py $tsan/server/mayfly
+step real $python tests/real/run.py $release/server/mayfly
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,169 @@
+/*
+ * report_fixture.h: an input for the reports in which every figure is another number, so that two
+ * that were mixed up are seen; and one in which every number is at 2^63.
+ *
+ * All of it is in the struct; the suites keep a static one and run one test at a time.
+ */
+#ifndef TESTS_UNIT_REPLY_REPORT_FIXTURE_H
+#define TESTS_UNIT_REPLY_REPORT_FIXTURE_H
+
+#include "reply/report_input.h"
+
+#include <float.h>
+
+#define EXTREME ((uint64_t)1 << 63)
+#define FIXTURE_MIB ((uint64_t)1 << 20)
+
+struct report_fixture {
+    struct world world;
+    struct plan plan;
+    struct ledger ledger;
+    struct store store;
+    uint64_t rejected[STATUS_COUNT];
+    struct report_input input;
+};
+
+/* `count` numbers from `first` on, into what consists of uint64_t. */
+static inline void fixture_number(void *figures, size_t count, uint64_t first)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value = first + i;
+        memcpy((char *)figures + i * sizeof value, &value, sizeof value);
+    }
+}
+
+static inline void fixture_world(struct world *world)
+{
+    memset(world, 0, sizeof *world);
+    world->version = "1.2.3";
+    world->memory_source = "flag";
+    world->prefaulted = true;
+    world->now_ms = 1795378410151;
+    world->start_ms = 1795370000000;
+    world->clock_offset_ms = -2500;
+    world->log_dropped = 91;
+    fixture_number(&world->process, sizeof world->process / 8, 1001);
+    world->process.cpu_seconds = 12.25;
+    world->process.rss_bytes = 50 * FIXTURE_MIB;
+    world->cgroup = (struct world_cgroup){1, 2001, 2002, 2003, 2004, 2005};
+    struct world_requests *requests = &world->requests;
+    fixture_number(requests, sizeof *requests / 8, 3001);
+    requests->oldest_age_ms = 1250;
+    requests->lifetimes = (struct world_lifetimes){{1, 2, 3, 4, 5, 6}, 60500000, 15250000};
+}
+
+static inline void fixture_plan(struct plan *plan)
+{
+    memset(plan, 0, sizeof *plan);
+    settings_init(&plan->settings);
+    plan->settings.series_max = 30000;
+    for (int part = 0; part < PLAN_PARTS; part++) {
+        plan->parts[part] = (uint64_t)(part + 1) * FIXTURE_MIB;
+        plan->total += plan->parts[part];
+    }
+    plan->parts[PLAN_REGION] += 40 * FIXTURE_MIB;
+    plan->total += 40 * FIXTURE_MIB;
+}
+
+/* Each pool has 10 MiB and holds one object; one more came and went; some were refused. */
+static inline void fixture_ledger(struct ledger *ledger)
+{
+    ledger_init(ledger);
+    atomic_store(&ledger->now_ms, 1795378000250);
+    for (enum pool pool = 0; pool < POOL_COUNT; pool++) {
+        ledger->accounts[pool].capacity_bytes = 10 * FIXTURE_MIB;
+        ledger_take(ledger, pool, 1000 * (pool + 1));
+        ledger_visit(ledger, pool, 7);
+        for (unsigned refusals = 0; refusals <= pool; refusals++)
+            ledger_refuse(ledger, pool);
+    }
+}
+
+static inline void fixture_store(struct store *store)
+{
+    memset(store, 0, sizeof *store);
+    store->families.live_count = KIND_COUNT + 5;
+    store->late_samples = 401;
+    store->overflowed_samples = 402;
+    store->created_series = 1000;
+    store->recycled_series = 300;
+    store->expired_series = 20;
+    store->deleted_series = 1;
+    store->histogram_downscales = 408;
+}
+
+static inline void fixture_init(struct report_fixture *fixture)
+{
+    fixture_world(&fixture->world);
+    fixture_plan(&fixture->plan);
+    fixture_ledger(&fixture->ledger);
+    fixture_store(&fixture->store);
+    fixture_number(fixture->rejected, STATUS_COUNT, 5001);
+    fixture->input = (struct report_input){
+        .world = &fixture->world,
+        .plan = &fixture->plan,
+        .ledger = &fixture->ledger,
+        .store = &fixture->store,
+        .audits = 12,
+        .accepted_samples = 77,
+        .rejected_samples = fixture->rejected,
+    };
+}
+
+/* One account's figures as the test wants them, whatever the pool would have allowed. */
+static inline void fixture_account(struct report_fixture *fixture, enum pool pool,
+                                   uint64_t capacity, uint64_t live)
+{
+    fixture->ledger.accounts[pool].capacity_bytes = capacity;
+    atomic_store(&fixture->ledger.accounts[pool].live_bytes, live);
+}
+
+static inline void fixture_same(void *figures, size_t count, uint64_t value)
+{
+    for (size_t i = 0; i < count; i++)
+        memcpy((char *)figures + i * sizeof value, &value, sizeof value);
+}
+
+static inline void fixture_extreme_world(struct world *world)
+{
+    world->now_ms = world->start_ms = world->clock_offset_ms = INT64_MAX;
+    world->log_dropped = EXTREME;
+    fixture_same(&world->process, sizeof world->process / 8, EXTREME);
+    world->process.cpu_seconds = DBL_MIN; /* none above 0 is longer */
+    world->cgroup = (struct world_cgroup){UINT32_MAX, EXTREME, EXTREME, EXTREME, EXTREME, EXTREME};
+    fixture_same(&world->requests, sizeof world->requests / 8, EXTREME);
+    world->requests.oldest_age_ms = INT64_MAX;
+    memset(world->requests.lifetimes.counts, 0, sizeof world->requests.lifetimes.counts);
+    world->requests.lifetimes.counts[0] = EXTREME; /* the sum is as long as it gets */
+}
+
+static inline void fixture_extreme(struct report_fixture *fixture)
+{
+    fixture_init(fixture);
+    fixture_extreme_world(&fixture->world);
+    fixture->plan.settings.memory = EXTREME;
+    fixture->plan.settings.series_max = EXTREME;
+    fixture->plan.total = EXTREME;
+    fixture_same(fixture->plan.parts, PLAN_PARTS, EXTREME);
+    for (int pool = 0; pool < POOL_COUNT; pool++) {
+        struct account *account = &fixture->ledger.accounts[pool];
+        account->capacity_bytes = EXTREME;
+        atomic_store(&account->live_bytes, EXTREME);
+        atomic_store(&account->peak_bytes, EXTREME);
+        atomic_store(&account->live_objects, EXTREME);
+        atomic_store(&account->allocations, EXTREME);
+        atomic_store(&account->frees, EXTREME);
+        atomic_store(&account->refusals, EXTREME);
+    }
+    atomic_store(&fixture->ledger.peak_bytes, EXTREME);
+    atomic_store(&fixture->ledger.peak_at_ms, INT64_MAX);
+    fixture->store.families.live_count = UINT32_MAX;
+    fixture_same(&fixture->store.late_samples, 8, EXTREME);
+    fixture->store.created_series = UINT64_MAX - 1;
+    fixture_same(fixture->rejected, STATUS_COUNT, EXTREME);
+    fixture->input.ledger_mismatch_bytes = EXTREME;
+    fixture->input.audits = EXTREME;
+    fixture->input.accepted_samples = EXTREME;
+}
+
+#endif
