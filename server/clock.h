@@ -26,7 +26,7 @@ int64_t clock_now_ms(const struct clock *clock);
 /* Microseconds of monotonic time, for durations. */
 int64_t clock_monotonic_us(void);
 
-/* The same to some milliseconds, for a fifth of the price: for deadlines. */
+/* The same to some milliseconds, without reading the hardware: for deadlines. */
 int64_t clock_coarse_us(void);
 
 /* Looks at the wall clock. Returns the forward step that was adopted, 0 when there was none. */

@@ -359,11 +359,11 @@ static bool answers_at_once(const struct request *request)
                                 request->content_length > settings->limits_drain_bytes);
 }
 
-/*
- * What a reply's status line and headers take of the connection's buffer, and some for how it is
- * kept.
- */
+/* What a reply's status line and headers take of the connection's buffer, at most. */
 #define REPLY_HEADER_BYTES 1024
+
+/* libmicrohttpd's note of each header, cookie and query parameter, in the same buffer. */
+#define NOTE_BYTES 64
 
 /*
  * The reply's headers must fit the buffer behind the request's: else libmicrohttpd would close
@@ -374,6 +374,9 @@ static bool leaves_room_for_reply(const struct request *request, struct MHD_Conn
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     size_t used = info == NULL ? 0 : info->header_size;
+    int notes = MHD_get_connection_values(
+        mhd, MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND, NULL, NULL);
+    used += (size_t)notes * NOTE_BYTES;
     return used + REPLY_HEADER_BYTES <= request->service->settings->server_connection_bytes;
 }
 

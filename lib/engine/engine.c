@@ -1,7 +1,7 @@
 /* engine.c: see engine.h. */
 #include "engine/engine.h"
 
-/* Series that one tick may drop: each costs about a microsecond under the lock. */
+/* Series that one tick may drop, so that it holds the lock no longer than a batch does. */
 #define EXPIRE_EACH_TICK 32
 
 /*

@@ -27,9 +27,8 @@
 #define MHD_THREAD_BYTES 4096
 
 /*
- * RSS that no row explains: malloc's free lists, page tables' rounding at the ends of mappings,
- * libc's own buffers. What a stop of the machine at the wrong moment showed in tests was below 200
- * KiB.
+ * RSS that no row explains: malloc's free lists between connections, pages at the ends of mappings,
+ * libc's own buffers. An allowance, not a sum: /memory tells what is really unaccounted.
  */
 #define SLACK_BYTES KIB(256)
 

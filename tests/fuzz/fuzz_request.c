@@ -324,6 +324,17 @@ static void run_script(const struct script *script)
     nothing_is_live();
 }
 
+/* Whatever was pushed, it can be scraped. */
+static void scrape(const char *accept)
+{
+    struct script script = {
+        .method = BYTES("GET"),
+        .target = BYTES("/metrics"),
+        .accept = bytes_of(accept),
+    };
+    run_script(&script);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes input = {(const char *)data, size};
@@ -332,5 +343,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct script script = take_script(&input);
         run_script(&script);
     }
+    scrape("text/plain");
+    scrape("application/openmetrics-text");
     return 0;
 }

@@ -310,9 +310,11 @@ class GoneAtOnce(ServiceCase):
             wire.send(self.PARTS[part])
             leave(wire)
         seen = self.service.await_that(lambda: self.service.quiet_problem() is None, 1.0)
-        self.assertTrue(seen, f"held on after its client was gone: {self.service.holders()['requests']}")
+        held = self.service.holders()["requests"]
+        self.assertTrue(seen, f"{len(held) - 1} of 20 are held after their clients were gone: {held[0]}")
         if part != "header":
-            self.assertEqual(self.service.closed("client"), before + 20)
+            # quiet may also mean that some were not begun yet: the count settles it
+            self.assertTrue(self.service.await_that(lambda: self.service.closed("client") == before + 20, 2))
 
     def test_close(self):
         for part in self.PARTS:

@@ -325,7 +325,8 @@ class PushAtomic(ServiceCase):
 
     def test_a_client_that_leaves_applies_nothing(self):
         wire = self.held_push(bodies.counters("left", 1000), target="/v1/push?atomic=1")
-        self.assertTrue(any(row["route"] == "push" for row in self.service.holders()["requests"]))
+        self.assertTrue(self.service.await_that(
+            lambda: any(row["route"] == "push" for row in self.service.holders()["requests"]), 5))
         wire.close()
         self.service.await_quiet()
         self.assertEqual(self.scrape().sum("left_total"), 0)

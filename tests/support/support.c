@@ -41,8 +41,8 @@ void test_settings(struct settings *settings)
     for (size_t i = 0; i < settings_count; i++) {
         const struct setting *row = &settings_rows[i];
         if (row->kind != SETTING_TEXT)
-            ck_assert_msg(setting_number(settings, row) != SETTING_AUTO, "%s is new: choose it here",
-                          row->path);
+            ck_assert_msg(setting_number(settings, row) != SETTING_AUTO,
+                          "%s is new: choose it here", row->path);
     }
 }
 
@@ -100,7 +100,9 @@ static void check_slots_live(const struct test_world *world, const struct slots 
     check_live(world, slots->pool, live * slot_cost(slots->object_bytes), live);
 }
 
-/* The texts that families and series hold, by their lengths: what the label pool should have out. */
+/*
+ * The texts that families and series hold, by their lengths: what the label pool should have out.
+ */
 static void check_labels_live(const struct test_world *world, const struct store *store)
 {
     uint64_t blocks = 0;
@@ -362,7 +364,10 @@ static size_t name_at_front(struct bytes text)
     return digit || internal ? 0 : length;
 }
 
-/* The length up to the closing quote; 0 when it is empty, does not end, or is escaped as nobody escapes. */
+/*
+ * The length up to the closing quote; 0 when it is empty, does not end, or is escaped as nobody
+ * escapes.
+ */
 static size_t value_at_front(struct bytes text)
 {
     size_t at = 0;
@@ -500,8 +505,7 @@ void test_collect_report(struct test_text *text, const struct report *report)
 {
     for (uint32_t i = 0; i < report->error_count; i++) {
         const struct refusal *error = &report->errors[i];
-        test_print(text, "! %llu %s", (unsigned long long)error->line,
-                   status_code(error->status));
+        test_print(text, "! %llu %s", (unsigned long long)error->line, status_code(error->status));
         if (error->setting != NULL)
             test_print(text, " %s=%llu", error->setting, (unsigned long long)error->limit);
         test_print(text, "\n");

@@ -1,13 +1,15 @@
 /*
- * support.h: what the suites share: memory to test in, settings, samples out of text, and an intake that collects.
+ * support.h: what the suites share: memory to test in, settings, samples out of text, and an intake
+ * that collects.
  *
- *     test_world      a region, a ledger and small settings            test_world_init .. test_world_end
- *     test_store      a store that takes the world's region whole      test_store_begin .. test_world_end
- *     test_sample     "hits{a=\"1\"} 2" as a struct sample             borrows its text
- *     test_intake     what a decoder needs; collects as text           test_intake_make .. test_intake_free
- *     test_text       text that grows, to be compared as one string    zeroed .. test_text_end
+ *     test_world     a region, a ledger and small settings         _init .. _end
+ *     test_store     a store that takes the world's region whole   _begin .. test_world_end
+ *     test_sample    "hits{a=\"1\"} 2" as a struct sample          borrows its text
+ *     test_intake    what a decoder needs; collects as text        _make .. _free
+ *     test_text      text that grows, compared as one string       zeroed .. _end
  *
- * Owner: a test; Check runs each in a process of its own. Random numbers are seeded: a failure replays.
+ * Owner: a test; Check runs each in a process of its own. Random numbers are seeded: a failure
+ * replays.
  */
 #ifndef TESTS_SUPPORT_SUPPORT_H
 #define TESTS_SUPPORT_SUPPORT_H
@@ -25,7 +27,10 @@
 #define TEST_SEED 0x5eed41
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* ck_assert tells the parent process where it stands, each time: some microseconds. For loops of thousands. */
+/*
+ * ck_assert tells the parent process where it stands, each time: some microseconds. For loops of
+ * thousands.
+ */
 #define CHECK_THAT(condition) ((condition) ? (void)0 : ck_abort_msg("%s", #condition))
 
 /* ---- stops ---- */
@@ -66,10 +71,16 @@ void test_settings(struct settings *settings);
 void test_store_begin(struct test_world *world, struct store *store,
                       const struct settings *settings);
 
-/* ENSUREs what store_verify does, and that each pool's ledger is what its own structure says is live. */
+/*
+ * ENSUREs what store_verify does, and that each pool's ledger is what its own structure says is
+ * live.
+ */
 void test_store_verify(const struct test_world *world, const struct store *store);
 
-/* The slot of the family, or of its series with these labels, as they stand; SLOT_NONE when there is none. */
+/*
+ * The slot of the family, or of its series with these labels, as they stand; SLOT_NONE when there
+ * is none.
+ */
 uint32_t test_family_find(const struct store *store, struct bytes name);
 uint32_t test_series_find(const struct store *store, uint32_t family, enum part part,
                           struct bytes labels);
@@ -100,32 +111,42 @@ void test_append(struct test_text *text, struct bytes bytes);
 void test_text_reset(struct test_text *text);
 void test_text_end(struct test_text *text);
 
-/* Long texts that must be equal: shows where they begin to differ, since Check's messages have a limit. */
+/*
+ * Long texts that must be equal: shows where they begin to differ, since Check's messages have a
+ * limit.
+ */
 void test_check_same(const char *actual, const char *expected);
 
-/* A file below tests/, in malloc'ed memory of just its size. MAYFLY_TESTS names another folder to look in. */
+/*
+ * A file below tests/, in malloc'ed memory of just its size. MAYFLY_TESTS names another folder to
+ * look in.
+ */
 struct bytes test_file_read(const char *path);
 
 /* ---- samples ---- */
 
 /*
- * A sample out of "name{labels} value", which must outlive it. The labels are taken as they stand, so write them in
- * canonical form. A classic histogram's and a summary's part is told by the name's suffix; a set's value is a text of
- * which the hash is the member.
+ * A sample out of "name{labels} value", which must outlive it. The labels are taken as they stand,
+ * so write them in canonical form. A classic histogram's and a summary's part is told by the name's
+ * suffix; a set's value is a text of which the hash is the member.
  */
 struct sample test_sample(enum kind kind, const char *text);
 
-/* True when the text is what sample.h calls canonical: checked by a second, simpler reading of that promise. */
+/*
+ * True when the text is what sample.h calls canonical: checked by a second, simpler reading of that
+ * promise.
+ */
 bool test_is_canonical(struct bytes labels);
 
 /* ---- an intake that collects ---- */
 
 /*
- * Each flush writes a line for each sample, and checks its name, its fingerprint, and that its labels are canonical:
+ * Each flush writes a line for each sample, and checks its name, its fingerprint, and that its
+ * labels are canonical:
  *
- *     4 counter hits{a="1"} 2                    line, kind, name, labels, value
- *     4 classic_histogram t|_sum{} 2 @1500       | ends the family's name; @ is the timestamp in milliseconds
- *     4 gauge t{} 2 help=text unit=seconds       a declaration that came along
+ *     4 counter hits{a="1"} 2                   line, kind, name, labels, value
+ *     4 classic_histogram t|_sum{} 2 @1500      | ends the family's name; @ is a timestamp in ms
+ *     4 gauge t{} 2 help=text unit=seconds      a declaration that came along
  */
 struct test_intake {
     struct intake intake;
@@ -146,7 +167,10 @@ void test_intake_reset(struct test_intake *intake);
 /* Writes samples as the flush does. */
 void test_collect(struct test_text *text, const struct sample *samples, uint32_t count);
 
-/* Writes what a report says was rejected: "! 4 bad_value" a line, with the limit and its setting where there is one. */
+/*
+ * Writes what a report says was rejected: "! 4 bad_value" a line, with the limit and its setting
+ * where there is one.
+ */
 void test_collect_report(struct test_text *text, const struct report *report);
 
 #endif

@@ -153,7 +153,7 @@ def members_of(archive):
     command = ['ar', 't', archive]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     folder = os.path.dirname(os.path.abspath(archive))
-    return [member if os.path.exists(member) else os.path.join(folder, member)
+    return [os.path.abspath(member if os.path.exists(member) else os.path.join(folder, member))
             for member in done.stdout.split()]
 
 

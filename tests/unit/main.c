@@ -2,7 +2,7 @@
  * main.c: runs the unit suites, which mirror lib/ one to one.
  *
  *     unit            all of them
- *     unit arena      one; CK_FORK=no beside it for a debugger, CK_RUN_CASE=model for one of its cases
+ *     unit arena      one; with CK_FORK=no for a debugger, with CK_RUN_CASE=stops one of its cases
  */
 #include "memory/poison.h"
 
@@ -64,8 +64,9 @@ static const struct row rows[] = {
 
 #ifdef POISON_BY_SANITIZER
 /*
- * Each check is a process, and at its end LeakSanitizer would search all static buffers of all suites for pointers: 60 ms
- * for each of a thousand checks. lib/ has no heap to leak from, as the linker test says.
+ * Each check is a process, and at its end LeakSanitizer would search all static buffers of all
+ * suites for pointers: 60 ms for each of a thousand checks. lib/ has no heap to leak from, as the
+ * linker test says.
  */
 const char *__asan_default_options(void);
 

@@ -16,28 +16,67 @@ struct utf8_row {
     bool well_formed;
 };
 
-#define GOOD(literal) {{literal, sizeof(literal) - 1}, true}
-#define BAD(literal) {{literal, sizeof(literal) - 1}, false}
+#define GOOD(literal)                                                                              \
+    {                                                                                              \
+        {literal, sizeof(literal) - 1}, true                                                       \
+    }
+#define BAD(literal)                                                                               \
+    {                                                                                              \
+        {literal, sizeof(literal) - 1}, false                                                      \
+    }
 
 static const struct utf8_row utf8_rows[] = {
-    GOOD(""), GOOD("plain"), GOOD("\x7f"), GOOD("a\0b"),
+    GOOD(""),
+    GOOD("plain"),
+    GOOD("\x7f"),
+    GOOD("a\0b"),
     /* the first and the last of each length */
-    GOOD("\xc2\x80"), GOOD("\xdf\xbf"), GOOD("\xe0\xa0\x80"), GOOD("\xef\xbf\xbf"),
-    GOOD("\xf0\x90\x80\x80"), GOOD("\xf4\x8f\xbf\xbf"),
+    GOOD("\xc2\x80"),
+    GOOD("\xdf\xbf"),
+    GOOD("\xe0\xa0\x80"),
+    GOOD("\xef\xbf\xbf"),
+    GOOD("\xf0\x90\x80\x80"),
+    GOOD("\xf4\x8f\xbf\xbf"),
     /* around the surrogates */
-    GOOD("\xed\x9f\xbf"), GOOD("\xee\x80\x80"), BAD("\xed\xa0\x80"), BAD("\xed\xbf\xbf"),
+    GOOD("\xed\x9f\xbf"),
+    GOOD("\xee\x80\x80"),
+    BAD("\xed\xa0\x80"),
+    BAD("\xed\xbf\xbf"),
     /* continuations alone */
-    BAD("\x80"), BAD("\xbf"), BAD("a\x80"), BAD("\xc3\xa9\xa9"),
+    BAD("\x80"),
+    BAD("\xbf"),
+    BAD("a\x80"),
+    BAD("\xc3\xa9\xa9"),
     /* overlong: a slash in two, three and four bytes, and the largest of each */
-    BAD("\xc0\xaf"), BAD("\xe0\x80\xaf"), BAD("\xf0\x80\x80\xaf"), BAD("\xc1\xbf"),
-    BAD("\xe0\x9f\xbf"), BAD("\xf0\x8f\xbf\xbf"), BAD("\xc0\x80"),
+    BAD("\xc0\xaf"),
+    BAD("\xe0\x80\xaf"),
+    BAD("\xf0\x80\x80\xaf"),
+    BAD("\xc1\xbf"),
+    BAD("\xe0\x9f\xbf"),
+    BAD("\xf0\x8f\xbf\xbf"),
+    BAD("\xc0\x80"),
     /* beyond U+10FFFF, and leads that do not exist */
-    BAD("\xf4\x90\x80\x80"), BAD("\xf5\x80\x80\x80"), BAD("\xf8\x88\x80\x80\x80"),
-    BAD("\xfc\x84\x80\x80\x80\x80"), BAD("\xfe"), BAD("\xff"),
+    BAD("\xf4\x90\x80\x80"),
+    BAD("\xf5\x80\x80\x80"),
+    BAD("\xf8\x88\x80\x80\x80"),
+    BAD("\xfc\x84\x80\x80\x80\x80"),
+    BAD("\xfe"),
+    BAD("\xff"),
     /* truncated, at the end and before another character */
-    BAD("\xc2"), BAD("\xe2\x82"), BAD("\xe2"), BAD("\xf0\x9f\x98"), BAD("\xf0\x9f"), BAD("\xf0"),
-    BAD("\xc2 "), BAD("\xe2\x82 "), BAD("\xf0\x9f\x98 "), BAD("\xe2\x28\xa1"), BAD("\xe2\x82\x28"),
-    BAD("\xf0\x28\x8c\xbc"), BAD("\xf0\x90\x28\xbc"), BAD("\xf0\x90\x8c\x28"),
+    BAD("\xc2"),
+    BAD("\xe2\x82"),
+    BAD("\xe2"),
+    BAD("\xf0\x9f\x98"),
+    BAD("\xf0\x9f"),
+    BAD("\xf0"),
+    BAD("\xc2 "),
+    BAD("\xe2\x82 "),
+    BAD("\xf0\x9f\x98 "),
+    BAD("\xe2\x28\xa1"),
+    BAD("\xe2\x82\x28"),
+    BAD("\xf0\x28\x8c\xbc"),
+    BAD("\xf0\x90\x28\xbc"),
+    BAD("\xf0\x90\x8c\x28"),
 };
 
 /* In memory that ends with the text, so that reading past a truncated character is caught. */
@@ -94,7 +133,9 @@ START_TEST(utf8_takes_every_character_but_surrogates)
 }
 END_TEST
 
-/* The character a run of bytes spells by the bits of its lead, if written back it is the same run. */
+/*
+ * The character a run of bytes spells by the bits of its lead, if written back it is the same run.
+ */
 static bool spells_one_character(const unsigned char *at, size_t length)
 {
     char again[4];
@@ -144,9 +185,16 @@ struct trim_row {
 };
 
 static const struct trim_row trim_rows[] = {
-    {"", ""},           {" ", ""},       {"\t \t", ""},         {"a", "a"},
-    {" a", "a"},        {"a\t", "a"},    {" \ta b\t c \t", "a b\t c"},
-    {"\na\r", "\na\r"}, {" \v ", "\v"}, {"no blanks", "no blanks"},
+    {"", ""},
+    {" ", ""},
+    {"\t \t", ""},
+    {"a", "a"},
+    {" a", "a"},
+    {"a\t", "a"},
+    {" \ta b\t c \t", "a b\t c"},
+    {"\na\r", "\na\r"},
+    {" \v ", "\v"},
+    {"no blanks", "no blanks"},
 };
 
 START_TEST(trim_takes_blanks_off_both_ends)
@@ -162,8 +210,8 @@ END_TEST
 
 /* In the order they sort in; each is also a prefix or a neighbour of another. */
 static const struct bytes ascending[] = {
-    {"", 0},   {"\0", 1}, {"\0a", 2},  {"A", 1},   {"Z", 1},    {"_", 1},    {"a", 1},
-    {"aa", 2}, {"ab", 2}, {"abc", 3}, {"b", 1},   {"\x7f", 1}, {"\x80", 1}, {"\xff", 1},
+    {"", 0},   {"\0", 1}, {"\0a", 2}, {"A", 1}, {"Z", 1},    {"_", 1},    {"a", 1},
+    {"aa", 2}, {"ab", 2}, {"abc", 3}, {"b", 1}, {"\x7f", 1}, {"\x80", 1}, {"\xff", 1},
 };
 
 START_TEST(compare_orders_by_byte_the_shorter_first)
@@ -230,8 +278,7 @@ Suite *bytes_suite(void)
     Suite *suite = suite_create("bytes");
     TCase *utf8 = tcase_create("utf8");
     tcase_set_timeout(utf8, 30);
-    tcase_add_loop_test(utf8, utf8_row_is_judged_right_wherever_it_stands, 0,
-                        COUNT_OF(utf8_rows));
+    tcase_add_loop_test(utf8, utf8_row_is_judged_right_wherever_it_stands, 0, COUNT_OF(utf8_rows));
     tcase_add_test(utf8, utf8_takes_every_character_but_surrogates);
     tcase_add_test(utf8, utf8_refuses_every_other_run_of_three_bytes);
     tcase_add_test(utf8, utf8_refuses_every_other_run_of_four_bytes);

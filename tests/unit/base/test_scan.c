@@ -1,7 +1,9 @@
 /*
- * test_scan.c: the fast scans beside the plain ones, and the plain ones beside the words of the header.
+ * test_scan.c: the fast scans beside the plain ones, and the plain ones beside the words of the
+ * header.
  *
- * Every text stands at every alignment to a step of sixteen and ends with its memory, so that a step too far is caught.
+ * Every text stands at every alignment to a step of sixteen and ends with its memory, so that a
+ * step too far is caught.
  */
 #include "base/scan.h"
 
@@ -27,8 +29,8 @@ struct scan_row {
 
 static bool is_of_a_name(unsigned char byte)
 {
-    return byte != 0 && strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:",
-                               byte) != NULL;
+    return byte != 0 &&
+           strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:", byte) != NULL;
 }
 
 static bool is_of_a_quoted_text(unsigned char byte)
@@ -88,8 +90,7 @@ START_TEST(a_run_ends_at_the_byte_that_ends_it)
         for (size_t place = 0; place < length; place++) {
             for (int byte = 0; byte < 256; byte++) {
                 run.at[place] = (char)byte;
-                const char *expected =
-                    row->goes_on((unsigned char)byte) ? run.end : run.at + place;
+                const char *expected = row->goes_on((unsigned char)byte) ? run.end : run.at + place;
                 if (row->fast(run.at, run.end) != expected)
                     ck_abort_msg("byte %d at %zu of %zu", byte, place, length);
             }

@@ -1,4 +1,7 @@
-/* test_engine.c: batches and held pushes into totals; all of an atomic push or nothing; the tick and its audit. */
+/*
+ * test_engine.c: batches and held pushes into totals; all of an atomic push or nothing; the tick
+ * and its audit.
+ */
 #include "engine/engine.h"
 
 #include "base/random.h"
@@ -128,18 +131,16 @@ static void dump(struct test_text *text)
         if (family == NULL)
             continue;
         label_copy(&store->labels, family->name, name);
-        test_print(text, "%.*s %s recycled %llu %.17g overflowed %llu\n",
-                   (int)family->name.length, name, kind_name((enum kind)family->kind),
-                   (unsigned long long)family->recycled, family->recycled_sum,
-                   (unsigned long long)family->overflowed);
+        test_print(text, "%.*s %s recycled %llu %.17g overflowed %llu\n", (int)family->name.length,
+                   name, kind_name((enum kind)family->kind), (unsigned long long)family->recycled,
+                   family->recycled_sum, (unsigned long long)family->overflowed);
         for (uint32_t at = family->first; at != SLOT_NONE; at = store_series(store, at)->next)
             dump_series(text, store_series(store, at));
     }
     for (int pool = 0; pool < POOL_COUNT; pool++)
         test_print(text, "%s %llu\n", pool_rows[pool].name,
                    (unsigned long long)ledger_figures(&world.ledger, (enum pool)pool).live_bytes);
-    test_print(text, "accepted %llu overflowed %llu\n",
-               (unsigned long long)engine.accepted_samples,
+    test_print(text, "accepted %llu overflowed %llu\n", (unsigned long long)engine.accepted_samples,
                (unsigned long long)store->overflowed_samples);
 }
 
@@ -221,7 +222,9 @@ START_TEST(rejections_are_added_up_by_their_reason)
     some.rejected_by[STATUS_BAD_NUMBER] = 1;
     engine_count_rejected(&engine, &some);
     for (int status = 0; status < STATUS_COUNT; status++) {
-        uint64_t expected = status == STATUS_BAD_NUMBER ? 4 : status == STATUS_KIND_CONFLICT ? 4 : 0;
+        uint64_t expected = status == STATUS_BAD_NUMBER      ? 4
+                            : status == STATUS_KIND_CONFLICT ? 4
+                                                             : 0;
         ck_assert_uint_eq(engine.rejected_samples[status], expected);
     }
 }
@@ -256,7 +259,10 @@ struct refused_row {
     uint64_t line; /* of the first conflict */
 };
 
-/* Against what is there (old_total is a counter, old_s a summary), or against itself; early or late in the push. */
+/*
+ * Against what is there (old_total is a counter, old_s a summary), or against itself; early or late
+ * in the push.
+ */
 static const struct refused_row refused_rows[] = {
     {"# TYPE old_total gauge\nold_total 1\n", 2},
     {"fresh_total 1\n# TYPE old_total gauge\nold_total{a=\"b\"} 1\n", 3},
@@ -289,7 +295,9 @@ START_TEST(refused_row_leaves_everything_as_it_was)
 }
 END_TEST
 
-/* Families of a refused push would need room; that nobody is recycled for it is part of "nothing". */
+/*
+ * Families of a refused push would need room; that nobody is recycled for it is part of "nothing".
+ */
 START_TEST(a_refused_push_recycles_nobody)
 {
     struct test_text before = {0};
@@ -347,7 +355,9 @@ static unsigned below(uint64_t bound)
     return (unsigned)random_below(&draw, bound);
 }
 
-/* Counters whose values add up to *sum; now and then the same name as a gauge, or one that clashes. */
+/*
+ * Counters whose values add up to *sum; now and then the same name as a gauge, or one that clashes.
+ */
 static void print_push(struct test_text *body, double *sum)
 {
     *sum = 0;
@@ -363,8 +373,8 @@ static void print_push(struct test_text *body, double *sum)
         else if (chosen == 2)
             test_print(body, "# TYPE f%u_sum counter\nf%u_sum %u\n", family % 5, family % 5, value);
         else
-            test_print(body, "# TYPE f%u_total counter\nf%u_total{n=\"%0*u\"} %u\n", family,
-                       family, (int)below(200) + 1, below(40), value);
+            test_print(body, "# TYPE f%u_total counter\nf%u_total{n=\"%0*u\"} %u\n", family, family,
+                       (int)below(200) + 1, below(40), value);
     }
 }
 
@@ -537,8 +547,7 @@ Suite *engine_suite(void)
     TCase *atomic = case_of(suite, "atomic");
     tcase_add_test(atomic, an_atomic_push_is_applied_whole);
     tcase_add_test(atomic, an_atomic_push_of_nothing_is_applied);
-    tcase_add_loop_test(atomic, refused_row_leaves_everything_as_it_was, 0,
-                        COUNT_OF(refused_rows));
+    tcase_add_loop_test(atomic, refused_row_leaves_everything_as_it_was, 0, COUNT_OF(refused_rows));
     tcase_add_test(atomic, a_refused_push_recycles_nobody);
     tcase_add_test(atomic, an_atomic_push_overflows_like_any_other);
     tcase_add_loop_test(atomic, random_pushes_are_applied_whole_or_not_at_all, 0, 4);

@@ -158,8 +158,8 @@ static void draw_pairs(struct pair *pairs, uint32_t count, struct random *random
 {
     static const char *const parts[] = {"x", "\\\\", "\\\"", "\\n", ",", "=", "}", "\xc3\xa9"};
     for (uint32_t i = 0; i < count; i++) {
-        snprintf(pairs[i].name, sizeof pairs[i].name, "%c%x",
-                 "abC_"[random_below(random, 4)], (unsigned)(random_below(random, 16) * LABELS + i));
+        snprintf(pairs[i].name, sizeof pairs[i].name, "%c%x", "abC_"[random_below(random, 4)],
+                 (unsigned)(random_below(random, 16) * LABELS + i));
         pairs[i].value[0] = '\0';
         for (uint64_t part = random_below(random, 5) + 1; part > 0; part--)
             strcat(pairs[i].value, parts[random_below(random, COUNT_OF(parts))]);
@@ -300,9 +300,9 @@ END_TEST
 START_TEST(values_are_escaped_as_the_exposition_has_it)
 {
     static const char *const rows[][2] = {
-        {"", ""},         {"plain", "plain"},    {"a\"b", "a\\\"b"}, {"a\\b", "a\\\\b"},
-        {"a\nb", "a\\nb"}, {"\\n", "\\\\n"},     {"\r\t", "\r\t"},   {"\\\"\n", "\\\\\\\"\\n"},
-        {"\xc3\xa9", "\xc3\xa9"},
+        {"", ""},           {"plain", "plain"},        {"a\"b", "a\\\"b"},
+        {"a\\b", "a\\\\b"}, {"a\nb", "a\\nb"},         {"\\n", "\\\\n"},
+        {"\r\t", "\r\t"},   {"\\\"\n", "\\\\\\\"\\n"}, {"\xc3\xa9", "\xc3\xa9"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         char escaped[32];

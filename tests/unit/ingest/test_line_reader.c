@@ -1,4 +1,7 @@
-/* test_line_reader.c: lines out of a body that is cut anywhere, beside the body split at its newlines. */
+/*
+ * test_line_reader.c: lines out of a body that is cut anywhere, beside the body split at its
+ * newlines.
+ */
 #include "ingest/line_reader.h"
 
 #include "base/random.h"
@@ -69,7 +72,10 @@ static void finish(void)
         take(event, line);
 }
 
-/* The body split at its newlines; what is longer than the buffer is too long, the CR of a CRLF counted. */
+/*
+ * The body split at its newlines; what is longer than the buffer is too long, the CR of a CRLF
+ * counted.
+ */
 static void expect(struct bytes body)
 {
     size_t start = 0;
@@ -105,13 +111,36 @@ static void check_read(void)
 #define A16 "aaaaaaaaaaaaaaaa"
 
 static const char *const bodies[] = {
-    "", "\n", "\n\n\n", "a", "a\n", "a\nb", "a\nb\n", "\na\n\nb\n\n",
+    "",
+    "\n",
+    "\n\n\n",
+    "a",
+    "a\n",
+    "a\nb",
+    "a\nb\n",
+    "\na\n\nb\n\n",
     /* CRLF */
-    "a\r\nb\r\n", "\r\n\r\n", "\r", "a\r", "a\r\r\n", "a\rb\n", "\r\ra\n",
+    "a\r\nb\r\n",
+    "\r\n\r\n",
+    "\r",
+    "a\r",
+    "a\r\r\n",
+    "a\rb\n",
+    "\r\ra\n",
     /* at the limit, and one beyond */
-    A16 "\n", A16, A16 "a\n", A16 "a", A16 "\r\n", A16 "\r", "aaaaaaaaaaaaaaa\r\n", "aaaaaaaaaaaaaaa\r",
+    A16 "\n",
+    A16,
+    A16 "a\n",
+    A16 "a",
+    A16 "\r\n",
+    A16 "\r",
+    "aaaaaaaaaaaaaaa\r\n",
+    "aaaaaaaaaaaaaaa\r",
     /* too long, and then good ones */
-    A16 A16 A16 "\nb\nc\n", "a\n" A16 A16 "\nb", A16 A16 A16 A16, "a\n" A16 "x\n" A16 "y\nb\n",
+    A16 A16 A16 "\nb\nc\n",
+    "a\n" A16 A16 "\nb",
+    A16 A16 A16 A16,
+    "a\n" A16 "x\n" A16 "y\nb\n",
     A16 "x\n\n" A16 "\n",
 };
 

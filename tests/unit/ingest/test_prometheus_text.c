@@ -1,8 +1,10 @@
 /*
- * test_prometheus_text.c: bodies of Prometheus text and OpenMetrics, and the samples and refusals they come to.
+ * test_prometheus_text.c: bodies of Prometheus text and OpenMetrics, and the samples and refusals
+ * they come to.
  *
- * A row is a body and the text its reading makes (see struct test_intake); "! 2 bad_value" is a line that was refused,
- * with the limit where one governs it. Every row is also read in two pieces cut at each of its bytes, and byte by byte.
+ * A row is a body and the text its reading makes (see struct test_intake); "! 2 bad_value" is a
+ * line that was refused, with the limit where one governs it. Every row is also read in two pieces
+ * cut at each of its bytes, and byte by byte.
  */
 #include "base/random.h"
 #include "ingest/decoder.h"
@@ -79,8 +81,7 @@ static void end(struct decoder *decoder)
     test_collect_report(&output, &intake->report);
 }
 
-static const char *read_in_pieces(enum format format, struct bytes body, size_t first,
-                                  size_t piece)
+static const char *read_in_pieces(enum format format, struct bytes body, size_t first, size_t piece)
 {
     struct decoder *decoder = begin(format);
     size_t length = first < body.length ? first : body.length;
@@ -278,14 +279,16 @@ static const struct row openmetrics_rows[] = {
      "foo_bucket{le=\"+Inf\"} 17\nfoo_count 17\nfoo_sum 324789.3\nfoo_created 1520430000.123\n"
      "# TYPE bar counter\n"
      "bar_total{a=\"b\"} 4 # {t=\"}\\\" # \"} 1\n# EOF",
-     "2 classic_histogram foo|_bucket{le=\"0.01\"} 0\n3 classic_histogram foo|_bucket{le=\"0.1\"} 8\n"
+     "2 classic_histogram foo|_bucket{le=\"0.01\"} 0\n3 classic_histogram foo|_bucket{le=\"0.1\"} "
+     "8\n"
      "4 classic_histogram foo|_bucket{le=\"1\"} 11\n"
      "5 classic_histogram foo|_bucket{le=\"10\"} 17 @1520879607789\n"
      "6 classic_histogram foo|_bucket{le=\"+Inf\"} 17\n7 classic_histogram foo|_count{} 17\n"
      "8 classic_histogram foo|_sum{} 324789.3\n11 counter bar_total{a=\"b\"} 4\n"},
 
     /* timestamps are seconds, to the nearest millisecond */
-    {"a 1 0\na 1 1.001\na 1 1.0014\na 1 1.0016\na 1 4.035\na 1 -1.001\na 1 1e3\na 1 1763841600.123\n",
+    {"a 1 0\na 1 1.001\na 1 1.0014\na 1 1.0016\na 1 4.035\na 1 -1.001\na 1 1e3\na 1 "
+     "1763841600.123\n",
      "1 gauge a{} 1 @0\n2 gauge a{} 1 @1001\n3 gauge a{} 1 @1001\n4 gauge a{} 1 @1002\n"
      "5 gauge a{} 1 @4035\n6 gauge a{} 1 @-1001\n7 gauge a{} 1 @1000000\n"
      "8 gauge a{} 1 @1763841600123\n"},
@@ -295,7 +298,8 @@ static const struct row openmetrics_rows[] = {
      "2 gauge a{a=\"x\"} 1\n4 gauge b_info{v=\"1\"} 1\n6 gauge c{} 1\n"},
     {"# TYPE a counter\na 1\na_total 2\n", "2 counter a{} 1\n3 counter a_total{} 2\n"},
     /* _created is left out where the type has one, and is a gauge elsewhere */
-    {"# TYPE a gauge\na_created 1\nb_created 2\n", "2 gauge a_created{} 1\n3 gauge b_created{} 2\n"},
+    {"# TYPE a gauge\na_created 1\nb_created 2\n",
+     "2 gauge a_created{} 1\n3 gauge b_created{} 2\n"},
     {"# TYPE a counter\na_created 1\nb_created 2\n", "3 gauge b_created{} 2\n"},
 
     /* no sample behind the end; comments and blank lines may be there */
@@ -390,10 +394,12 @@ static const struct row refused_rows[] = {
     {"a{b=\"" V32 "\"} 1\na{b=\"" V32 "g\"} 1\n",
      "1 gauge a{b=\"" V32 "\"} 1\n! 2 label_value_too_long limits.label_value_bytes=32\n"},
     /* together: 4 + 32 + 1 + 4 + 19 is 60 */
-    {"a{b=\"" V32 "\",c=\"abcdefghijklmnopqrs\"} 1\na{b=\"" V32 "\",c=\"abcdefghijklmnopqrst\"} 1\n",
+    {"a{b=\"" V32 "\",c=\"abcdefghijklmnopqrs\"} 1\na{b=\"" V32
+     "\",c=\"abcdefghijklmnopqrst\"} 1\n",
      "1 gauge a{b=\"" V32 "\",c=\"abcdefghijklmnopqrs\"} 1\n"
      "! 2 label_set_too_long limits.label_set_bytes=60\n"},
-    {"a{c=\"" V32 "\",b=\"abcdefghijklmnopqrs\"} 1\na{c=\"" V32 "\",b=\"abcdefghijklmnopqrst\"} 1\n",
+    {"a{c=\"" V32 "\",b=\"abcdefghijklmnopqrs\"} 1\na{c=\"" V32
+     "\",b=\"abcdefghijklmnopqrst\"} 1\n",
      "1 gauge a{b=\"abcdefghijklmnopqrs\",c=\"" V32 "\"} 1\n"
      "! 2 label_set_too_long limits.label_set_bytes=60\n"},
     /* what is not part of the text does not count: blanks, empty labels */
@@ -439,15 +445,28 @@ START_TEST(refused_row_is_refused_for_its_reason)
 }
 END_TEST
 
-/* The statuses that a line can meet are those of the second half of status.def that are not about JSON or the store. */
+/*
+ * The statuses that a line can meet are those of the second half of status.def that are not about
+ * JSON or the store.
+ */
 START_TEST(the_rows_reach_every_status_of_a_line)
 {
     static const enum status all[] = {
-        STATUS_BAD_SYNTAX,       STATUS_BAD_NUMBER,          STATUS_BAD_TIMESTAMP,
-        STATUS_BAD_VALUE,        STATUS_BAD_UTF8,            STATUS_BAD_NAME,
-        STATUS_NAME_TOO_LONG,    STATUS_RESERVED_NAME,       STATUS_BAD_LABEL_NAME,
-        STATUS_LABEL_NAME_TOO_LONG, STATUS_LABEL_VALUE_TOO_LONG, STATUS_LABEL_SET_TOO_LONG,
-        STATUS_TOO_MANY_LABELS,  STATUS_DUPLICATE_LABEL,     STATUS_UNKNOWN_KIND,
+        STATUS_BAD_SYNTAX,
+        STATUS_BAD_NUMBER,
+        STATUS_BAD_TIMESTAMP,
+        STATUS_BAD_VALUE,
+        STATUS_BAD_UTF8,
+        STATUS_BAD_NAME,
+        STATUS_NAME_TOO_LONG,
+        STATUS_RESERVED_NAME,
+        STATUS_BAD_LABEL_NAME,
+        STATUS_LABEL_NAME_TOO_LONG,
+        STATUS_LABEL_VALUE_TOO_LONG,
+        STATUS_LABEL_SET_TOO_LONG,
+        STATUS_TOO_MANY_LABELS,
+        STATUS_DUPLICATE_LABEL,
+        STATUS_UNKNOWN_KIND,
         STATUS_UNMERGEABLE,
     };
     bool reached[STATUS_COUNT] = {false};
@@ -533,11 +552,15 @@ START_TEST(help_row_is_kept_as_it_will_be_exposed)
 }
 END_TEST
 
-/* A text that is too long ends before the character that does not fit, so it is still UTF-8 and well escaped. */
+/*
+ * A text that is too long ends before the character that does not fit, so it is still UTF-8 and
+ * well escaped.
+ */
 START_TEST(a_long_help_is_cut_between_characters)
 {
     static const struct help_row rows[] = {
-        {"a", "a"}, {"\xc3\xa9", ""}, {"\\n", ""}, {"\\\\", ""}, {"\\q", ""}, {"\\\"", "\""}, {"ab", "a"},
+        {"a", "a"},  {"\xc3\xa9", ""}, {"\\n", ""}, {"\\\\", ""},
+        {"\\q", ""}, {"\\\"", "\""},   {"ab", "a"},
     };
     char most[256];
     memset(most, 'x', 255);
@@ -570,14 +593,15 @@ static const struct row declaration_rows[] = {
      "3 gauge b{} 1\n4 counter a{} 2 help=text unit=\n"},
     {"# HELP a text\n# TYPE a gauge\na_b 1\na 2\n",
      "3 gauge a_b{} 1\n4 gauge a{} 2 help=text unit=\n"},
+    {"# HELP a text\na 1\n# UNIT b s\nb 1\n# HELP c other\nc 1\n",
+     "2 gauge a{} 1 help=text unit=\n4 gauge b{} 1 help= unit=s\n6 gauge c{} 1 help=other unit=\n"},
     {"# HELP a text\n# HELP b other\na 1\nb 2\n",
      "3 gauge a{} 1\n4 gauge b{} 2 help=other unit=\n"},
 };
 
 START_TEST(declaration_row_goes_to_its_family)
 {
-    check_read(FORMAT_PROMETHEUS, bytes_of(declaration_rows[_i].body),
-               declaration_rows[_i].output);
+    check_read(FORMAT_PROMETHEUS, bytes_of(declaration_rows[_i].body), declaration_rows[_i].output);
 }
 END_TEST
 
@@ -650,8 +674,12 @@ struct pair {
 };
 
 static const struct pair pairs[] = {
-    {"method", "GET"},          {"route", "/items/{id}"}, {"code", "200"},
-    {"q", "a \\\"b\\\" \\\\c\\n"}, {"unicode", "\xe2\x82\xac"}, {"le_", "1.0"},
+    {"method", "GET"},
+    {"route", "/items/{id}"},
+    {"code", "200"},
+    {"q", "a \\\"b\\\" \\\\c\\n"},
+    {"unicode", "\xe2\x82\xac"},
+    {"le_", "1.0"},
 };
 
 static void print_blanks(struct test_text *text, struct random *random)
@@ -747,9 +775,13 @@ END_TEST
 
 /* Pieces that mean something to a reader, so that mutations go deeper than the first wrong byte. */
 static const char *const pieces[] = {
-    "\"", "\\", "\n", "{", "}", ",", "=", " ", "#", "\\\"", "\\n", "le=\"1\"", "# TYPE ", "# HELP ", "# EOF\n",
-    "# UNIT ", " counter", " histogram", " summary", "_bucket", "_sum", "_count", "_total", "NaN", "+Inf", "-",
-    "1e5", "0.1", "\xc3\xa9", "\xff", "\r\n", "\t", "mayfly_", "__", "a=\"b\",", "# {t=\"x\"} 1", "\0",
+    "\"",       "\\",      "\n",      "{",       "}",        ",",
+    "=",        " ",       "#",       "\\\"",    "\\n",      "le=\"1\"",
+    "# TYPE ",  "# HELP ", "# EOF\n", "# UNIT ", " counter", " histogram",
+    " summary", "_bucket", "_sum",    "_count",  "_total",   "NaN",
+    "+Inf",     "-",       "1e5",     "0.1",     "\xc3\xa9", "\xff",
+    "\r\n",     "\t",      "mayfly_", "__",      "a=\"b\",", "# {t=\"x\"} 1",
+    "\0",
 };
 
 static size_t mutate(char *body, size_t length, struct random *random)
@@ -784,9 +816,10 @@ static size_t mutate(char *body, size_t length, struct random *random)
 static size_t draw_body(char *body, struct random *random, enum format *format)
 {
     *format = random_below(random, 2) == 0 ? FORMAT_PROMETHEUS : FORMAT_OPENMETRICS;
-    const struct row *row = *format == FORMAT_PROMETHEUS
-                                ? &text_rows[random_below(random, COUNT_OF(text_rows))]
-                                : &openmetrics_rows[random_below(random, COUNT_OF(openmetrics_rows))];
+    const struct row *row =
+        *format == FORMAT_PROMETHEUS
+            ? &text_rows[random_below(random, COUNT_OF(text_rows))]
+            : &openmetrics_rows[random_below(random, COUNT_OF(openmetrics_rows))];
     size_t length = strlen(row->body);
     CHECK_THAT(length <= BODY_MAX);
     memcpy(body, row->body, length);
@@ -804,8 +837,8 @@ static size_t count_lines(struct bytes body)
 }
 
 /*
- * Whatever comes: nothing crashes, every sample is well formed (the flush looks at each), a line comes to at most one
- * sample or refusal, and cutting the body elsewhere changes nothing.
+ * Whatever comes: nothing crashes, every sample is well formed (the flush looks at each), a line
+ * comes to at most one sample or refusal, and cutting the body elsewhere changes nothing.
  */
 START_TEST(mutated_bodies_come_to_well_formed_samples)
 {
@@ -843,12 +876,20 @@ static const char far_behind[] = "                                              
 static size_t draw_line(char *line, struct random *random)
 {
     static const char *const lines[] = {
-        "a{b=\"c\"} 1", "http_total{method=\"GET\",code=\"200\"} 5 1500", "a{b=\"c\",d=\"e\",f=\"g\"} 1",
-        "name_with_digits_09{_a=\"1\",Z9=\"~!@#$%^&*()\"} 1", "a{b=\"1\",b=\"2\"} 1", "a{b=\"c\"}1",
-        "a{k01=\"v\",k02=\"v\",k03=\"v\",k04=\"v\",k05=\"v\",k06=\"v\",k07=\"v\",k08=\"v\",k09=\"v\"} 1",
+        "a{b=\"c\"} 1",
+        "http_total{method=\"GET\",code=\"200\"} 5 1500",
+        "a{b=\"c\",d=\"e\",f=\"g\"} 1",
+        "name_with_digits_09{_a=\"1\",Z9=\"~!@#$%^&*()\"} 1",
+        "a{b=\"1\",b=\"2\"} 1",
+        "a{b=\"c\"}1",
+        "a{k1=\"v\",k2=\"v\",k3=\"v\",k4=\"v\",k5=\"v\",k6=\"v\",k7=\"v\",k8=\"v\"} 1",
         "a_rather_long_name_of_a_metric_that_takes_sixty_three_bytes_aaa{b=\"c\"} 1",
         "a_rather_long_name_of_a_metric_that_takes_sixty_four_bytes_aaaa{b=\"c\"} 1",
-        "mayfly_{a=\"b\"} 1", "a{__b=\"c\"} 1", "a{b=\"\"} 1", "a{b=\"c\",} 1", "a:b{c=\"d\"} 1",
+        "mayfly_{a=\"b\"} 1",
+        "a{__b=\"c\"} 1",
+        "a{b=\"\"} 1",
+        "a{b=\"c\",} 1",
+        "a:b{c=\"d\"} 1",
     };
     const char *chosen = lines[random_below(random, COUNT_OF(lines))];
     size_t length = strlen(chosen);
@@ -875,8 +916,8 @@ START_TEST(reading_by_shape_and_with_care_agree)
         test_append(&careful, (struct bytes){output.at, output.used});
         read_whole(FORMAT_PROMETHEUS, (struct bytes){line, length});
         if (careful.used != output.used || memcmp(careful.at, output.at, output.used) != 0)
-            ck_abort_msg("%.*s\n-- with care:\n%s\n-- by shape:\n%s", (int)length, line,
-                         careful.at, output.at);
+            ck_abort_msg("%.*s\n-- with care:\n%s\n-- by shape:\n%s", (int)length, line, careful.at,
+                         output.at);
     }
     test_text_end(&careful);
 }
@@ -932,8 +973,7 @@ Suite *prometheus_suite(void)
     tcase_add_test(bodies, a_line_too_long_is_one_line_refused);
     tcase_add_loop_test(bodies, help_row_is_kept_as_it_will_be_exposed, 0, 2);
     tcase_add_test(bodies, a_long_help_is_cut_between_characters);
-    tcase_add_loop_test(bodies, declaration_row_goes_to_its_family, 0,
-                        COUNT_OF(declaration_rows));
+    tcase_add_loop_test(bodies, declaration_row_goes_to_its_family, 0, COUNT_OF(declaration_rows));
     TCase *labels = tcase_create("labels");
     add_cases(suite, labels);
     tcase_add_test(labels, labels_of_the_path_are_added_and_win);

@@ -1,4 +1,7 @@
-/* test_push.c: a body on its way in: streamed, held, compressed, sniffed; and every way its memory can be refused. */
+/*
+ * test_push.c: a body on its way in: streamed, held, compressed, sniffed; and every way its memory
+ * can be refused.
+ */
 #include "ingest/push.h"
 
 #include "base/random.h"
@@ -81,8 +84,7 @@ static struct refusal feed(struct push *push, struct bytes input)
     CHECK_THAT(copy != NULL);
     if (input.length > 0)
         memcpy(copy, input.at, input.length);
-    struct refusal refusal =
-        push_feed(push, (struct bytes){copy, input.length}, &intake->intake);
+    struct refusal refusal = push_feed(push, (struct bytes){copy, input.length}, &intake->intake);
     CHECK_THAT(intake->intake.batch->count == 0);
     CHECK_THAT(arena_used(intake->intake.scratch) == 0);
     free(copy);
@@ -351,10 +353,14 @@ struct torture_row {
 };
 
 static const struct torture_row torture_rows[] = {
-    {ENCODING_IDENTITY, FORMAT_PROMETHEUS, false}, {ENCODING_IDENTITY, FORMAT_PROMETHEUS, true},
-    {ENCODING_IDENTITY, FORMAT_BY_FIRST_BYTE, false}, {ENCODING_IDENTITY, FORMAT_BY_FIRST_BYTE, true},
-    {ENCODING_GZIP, FORMAT_PROMETHEUS, false},     {ENCODING_GZIP, FORMAT_PROMETHEUS, true},
-    {ENCODING_ZSTD, FORMAT_PROMETHEUS, false},     {ENCODING_ZSTD, FORMAT_OPENMETRICS, true},
+    {ENCODING_IDENTITY, FORMAT_PROMETHEUS, false},
+    {ENCODING_IDENTITY, FORMAT_PROMETHEUS, true},
+    {ENCODING_IDENTITY, FORMAT_BY_FIRST_BYTE, false},
+    {ENCODING_IDENTITY, FORMAT_BY_FIRST_BYTE, true},
+    {ENCODING_GZIP, FORMAT_PROMETHEUS, false},
+    {ENCODING_GZIP, FORMAT_PROMETHEUS, true},
+    {ENCODING_ZSTD, FORMAT_PROMETHEUS, false},
+    {ENCODING_ZSTD, FORMAT_OPENMETRICS, true},
 };
 
 /* True when the push went through although the nth was to be refused: there are fewer. */

@@ -1,4 +1,7 @@
-/* test_arena.c: the arena beside a list of what was pushed; growth out of a pool of blocks; every refusal. */
+/*
+ * test_arena.c: the arena beside a list of what was pushed; growth out of a pool of blocks; every
+ * refusal.
+ */
 #include "memory/arena.h"
 
 #include "base/random.h"
@@ -171,8 +174,8 @@ END_TEST
 
 START_TEST(what_this_arena_may_never_hold_is_too_large)
 {
-    static const size_t too_large[] = {HELD_MAX,     HELD_MAX + 1,          HELD_MAX - FIRST,
-                                       SIZE_MAX,     SIZE_MAX - 1,          SIZE_MAX - ARENA_ALIGN,
+    static const size_t too_large[] = {HELD_MAX,     HELD_MAX + 1,        HELD_MAX - FIRST,
+                                       SIZE_MAX,     SIZE_MAX - 1,        SIZE_MAX - ARENA_ALIGN,
                                        SIZE_MAX / 2, HELD_MAX - FIRST + 1};
     for (size_t i = 0; i < COUNT_OF(too_large); i++) {
         arena.refusal = STATUS_OK;
@@ -207,7 +210,10 @@ START_TEST(busy_gives_way_to_too_large)
 }
 END_TEST
 
-/* What a source grants is rounded up to its units; the bound holds for what is granted, whatever the bound is. */
+/*
+ * What a source grants is rounded up to its units; the bound holds for what is granted, whatever
+ * the bound is.
+ */
 START_TEST(no_more_is_held_than_was_allowed)
 {
     size_t held_max = FIRST + 1 + 701 * (size_t)_i;

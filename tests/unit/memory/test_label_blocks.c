@@ -99,7 +99,10 @@ START_TEST(what_does_not_fit_whole_takes_nothing)
 }
 END_TEST
 
-/* Texts that differ in one byte, at every place, are told apart; so are those of which one is longer. */
+/*
+ * Texts that differ in one byte, at every place, are told apart; so are those of which one is
+ * longer.
+ */
 START_TEST(equality_looks_at_every_byte)
 {
     char text[200];

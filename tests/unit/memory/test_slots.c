@@ -1,4 +1,7 @@
-/* test_slots.c: the pool beside an array that knows of each slot whether it is live, and what is in it. */
+/*
+ * test_slots.c: the pool beside an array that knows of each slot whether it is live, and what is in
+ * it.
+ */
 #include "memory/slots.h"
 
 #include "base/random.h"

@@ -1,4 +1,7 @@
-/* test_document.c: errors and push reports as JSON, read back by jansson, and never longer than they may be. */
+/*
+ * test_document.c: errors and push reports as JSON, read back by jansson, and never longer than
+ * they may be.
+ */
 #include "reply/document.h"
 
 #include "support.h"
@@ -37,17 +40,20 @@ struct error_row {
 
 static const struct error_row error_rows[] = {
     {.refusal = {.status = STATUS_NOT_FOUND},
-     .text = "{\"error\": {\"code\": \"not_found\", \"message\": \"there is nothing at this path\"}}\n"},
+     .text = "{\"error\": {\"code\": \"not_found\", \"message\": \"there is nothing at this "
+             "path\"}}\n"},
     {.refusal = {.status = STATUS_LINE_TOO_LONG,
                  .line = 4812,
                  .limit = 65536,
                  .setting = "limits.line_bytes"},
-     .text = "{\"error\": {\"code\": \"line_too_long\", \"message\": \"line 4812: the line is longer "
-             "than 65536 bytes\", \"line\": 4812, \"limit\": 65536, \"setting\": "
-             "\"limits.line_bytes\"}}\n"},
+     .text =
+         "{\"error\": {\"code\": \"line_too_long\", \"message\": \"line 4812: the line is longer "
+         "than 65536 bytes\", \"line\": 4812, \"limit\": 65536, \"setting\": "
+         "\"limits.line_bytes\"}}\n"},
     {.refusal = {.status = STATUS_BAD_FIELD, .line = 3, .element = 7, .detail = "a \"ts\" \\ text"},
-     .text = "{\"error\": {\"code\": \"bad_field\", \"message\": \"element 7: a field is missing or "
-             "has the wrong type: a \\\"ts\\\" \\\\ text\", \"line\": 3, \"element\": 7}}\n"},
+     .text =
+         "{\"error\": {\"code\": \"bad_field\", \"message\": \"element 7: a field is missing or "
+         "has the wrong type: a \\\"ts\\\" \\\\ text\", \"line\": 3, \"element\": 7}}\n"},
     /* where there is no detail to give the sentence ends before its colon */
     {.refusal = {.status = STATUS_BAD_SYNTAX},
      .text = "{\"error\": {\"code\": \"bad_syntax\", \"message\": \"not a sample\"}}\n"},
@@ -90,12 +96,12 @@ START_TEST(a_push_says_what_overflowed_and_what_was_wrong)
     refusal.line = 9;
     report_reject(&report, refusal);
     document_push_write(&writer, &report);
-    ck_assert_str_eq(written(),
-                     "{\"accepted\": 3, \"rejected\": 2, \"overflowed\": 2, \"errors\": ["
-                     "{\"code\": \"too_many_labels\", \"message\": \"line 2: there are more than 32 "
-                     "labels\", \"line\": 2, \"limit\": 32, \"setting\": \"limits.labels\"}, "
-                     "{\"code\": \"bad_number\", \"message\": \"line 9: the value is not a number\", "
-                     "\"line\": 9}]}\n");
+    ck_assert_str_eq(
+        written(), "{\"accepted\": 3, \"rejected\": 2, \"overflowed\": 2, \"errors\": ["
+                   "{\"code\": \"too_many_labels\", \"message\": \"line 2: there are more than 32 "
+                   "labels\", \"line\": 2, \"limit\": 32, \"setting\": \"limits.labels\"}, "
+                   "{\"code\": \"bad_number\", \"message\": \"line 9: the value is not a number\", "
+                   "\"line\": 9}]}\n");
 }
 END_TEST
 
@@ -124,8 +130,9 @@ END_TEST
 /* ---- every outcome there is ---- */
 
 /* Longer than any detail in lib/ and server/, with what must be escaped in it. */
-static const char long_detail[] = "\"a detail\" \\ that is longer than any that the service gives, so "
-                                  "that there is room for one more word";
+static const char long_detail[] =
+    "\"a detail\" \\ that is longer than any that the service gives, so "
+    "that there is room for one more word";
 
 static struct refusal largest(enum status status)
 {
@@ -159,7 +166,8 @@ START_TEST(every_status_makes_a_document_that_says_what_to_do)
         const char *setting = json_string_value(json_object_get(error, "setting"));
         ck_assert_int_eq(setting != NULL, refusal.setting != NULL);
         ck_assert(setting == NULL || setting_find(bytes_of(setting)) != NULL);
-        ck_assert_int_eq(setting != NULL, strstr(status_message((enum status)status), "{limit}") != NULL);
+        ck_assert_int_eq(setting != NULL,
+                         strstr(status_message((enum status)status), "{limit}") != NULL);
         json_decref(document);
     }
 }
@@ -182,7 +190,8 @@ END_TEST
 
 START_TEST(the_longest_error_fits)
 {
-    struct report report = {.accepted = UINT64_MAX, .rejected = UINT64_MAX, .overflowed = UINT64_MAX};
+    struct report report = {
+        .accepted = UINT64_MAX, .rejected = UINT64_MAX, .overflowed = UINT64_MAX};
     struct refusal refusal = largest((enum status)(_i));
     document_error_write(&writer, &refusal, &report);
     written();
@@ -196,7 +205,8 @@ START_TEST(the_longest_report_fits)
         report_reject(&report, largest((enum status)_i));
     report.rejected = UINT64_MAX;
     document_push_write(&writer, &report);
-    json_t *document = json_loads(written(), JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, NULL);
+    json_t *document =
+        json_loads(written(), JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, NULL);
     ck_assert_ptr_nonnull(document);
     ck_assert_uint_eq(json_array_size(json_object_get(document, "errors")), REPORT_ERRORS);
     json_decref(document);

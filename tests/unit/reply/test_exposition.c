@@ -1,4 +1,7 @@
-/* test_exposition.c: every kind as Prometheus text and OpenMetrics; pages cut anywhere, while the store goes on. */
+/*
+ * test_exposition.c: every kind as Prometheus text and OpenMetrics; pages cut anywhere, while the
+ * store goes on.
+ */
 #include "reply/exposition.h"
 
 #include "base/random.h"
@@ -118,7 +121,8 @@ END_TEST
 START_TEST(counters)
 {
     begin();
-    describe(KIND_COUNTER, "hits_total{a=\"1\",b=\"x\\\"y\\\\z\\n\"} 5", "All \\\\ hits.\\nYes.", "");
+    describe(KIND_COUNTER, "hits_total{a=\"1\",b=\"x\\\"y\\\\z\\n\"} 5", "All \\\\ hits.\\nYes.",
+             "");
     apply(KIND_COUNTER, "hits_total 1.5");
     apply(KIND_COUNTER, "plain 1e21");
     check_both("# HELP hits_total All \\\\ hits.\\nYes.\n"
@@ -271,6 +275,23 @@ START_TEST(classic_histograms_and_summaries_as_pushed)
 }
 END_TEST
 
+/* Two pushes of one child with other bounds: what both have is what is left. */
+START_TEST(bounds_that_a_push_lacked_are_not_shown)
+{
+    static const char *const samples[] = {
+        "h_bucket{le=\"1\"} 1", "h_bucket{le=\"5\"} 2", "h_bucket{le=\"+Inf\"} 3", "h_count 3",
+        "h_bucket{le=\"2\"} 1", "h_bucket{le=\"5\"} 4", "h_bucket{le=\"+Inf\"} 6", "h_count 6",
+    };
+    begin();
+    for (size_t i = 0; i < COUNT_OF(samples); i++)
+        apply(KIND_CLASSIC, samples[i]);
+    check_both("# TYPE h histogram\n"
+               "h_bucket{le=\"5\"} 6\nh_bucket{le=\"+Inf\"} 9\nh_count 9\n",
+               "# TYPE h histogram\n"
+               "h_bucket{le=\"5.0\"} 6\nh_bucket{le=\"+Inf\"} 9\nh_count 9\n");
+}
+END_TEST
+
 START_TEST(overflow_series_are_shown_when_they_hold_something)
 {
     settings.series_max = 1;
@@ -279,12 +300,13 @@ START_TEST(overflow_series_are_shown_when_they_hold_something)
     apply(KIND_COUNTER, "hits_total{n=\"1\"} 1");
     apply(KIND_COUNTER, "hits_total{n=\"2\"} 2");
     apply(KIND_GAUGE, "other 3");
-    const char *expected = "# HELP mayfly_overflow_gauge Samples of metrics that there was no room for.\n"
-                           "# TYPE mayfly_overflow_gauge gauge\n"
-                           "mayfly_overflow_gauge{otel_metric_overflow=\"true\"} 3\n"
-                           "# TYPE hits_total counter\n"
-                           "hits_total{otel_metric_overflow=\"true\"} 2\n"
-                           "hits_total{n=\"1\"} 1\n";
+    const char *expected =
+        "# HELP mayfly_overflow_gauge Samples of metrics that there was no room for.\n"
+        "# TYPE mayfly_overflow_gauge gauge\n"
+        "mayfly_overflow_gauge{otel_metric_overflow=\"true\"} 3\n"
+        "# TYPE hits_total counter\n"
+        "hits_total{otel_metric_overflow=\"true\"} 2\n"
+        "hits_total{n=\"1\"} 1\n";
     ck_assert_str_eq(expose(false, EXPOSITION_PAGE_BYTES), expected);
 }
 END_TEST
@@ -354,7 +376,10 @@ START_TEST(pages_of_any_size_make_the_same_text)
 }
 END_TEST
 
-/* A page that was filled by what stood before, as the first one after the service's own figures, is no trouble. */
+/*
+ * A page that was filled by what stood before, as the first one after the service's own figures, is
+ * no trouble.
+ */
 START_TEST(a_page_may_be_begun_by_others)
 {
     char page_memory[512];
@@ -377,7 +402,9 @@ START_TEST(a_page_may_be_begun_by_others)
 }
 END_TEST
 
-/* The ceilings of the settings: the longest name, the longest labels, a text of nothing but quotes. */
+/*
+ * The ceilings of the settings: the longest name, the longest labels, a text of nothing but quotes.
+ */
 START_TEST(the_longest_row_fits_a_page)
 {
     struct test_text text = {0};
@@ -443,7 +470,9 @@ static void push_back(const char *text, bool openmetrics)
     test_intake_free(intake);
 }
 
-/* What is exposed can be read, and comes to the same: histograms as classic ones, sets as gauges. */
+/*
+ * What is exposed can be read, and comes to the same: histograms as classic ones, sets as gauges.
+ */
 START_TEST(an_exposition_that_is_pushed_is_exposed_again)
 {
     bool openmetrics = _i == 1;
@@ -489,8 +518,8 @@ static void watch_all(void)
         char labels[64] = {0};
         label_copy(&store.labels, family->name, name);
         label_copy(&store.labels, series->labels, labels);
-        *one = (struct watched){slot, slots_generation(&store.series, slot),
-                                family->kind == KIND_HISTOGRAM, {0}};
+        *one = (struct watched){
+            slot, slots_generation(&store.series, slot), family->kind == KIND_HISTOGRAM, {0}};
         snprintf(one->row, sizeof one->row, one->histogram ? "%s_bucket{%s,le=" : "%s{%s} ", name,
                  labels);
     }
@@ -578,7 +607,10 @@ static void delete_some(void)
         store_delete(&store, slot);
 }
 
-/* New ones, more of the same, deletions; time passes, so that new ones recycle old ones and some expire. */
+/*
+ * New ones, more of the same, deletions; time passes, so that new ones recycle old ones and some
+ * expire.
+ */
 static void meanwhile(void)
 {
     for (uint64_t count = random_below(&draw, 4); count > 0; count--) {
@@ -638,7 +670,8 @@ START_TEST(a_histogram_is_of_one_moment)
     apply(KIND_GAUGE, "seconds{n=\"1\"} 99"); /* and its name is another's by then */
     next_page(exposition, EXPOSITION_PAGE_BYTES);
     ck_assert_ptr_nonnull(strstr(output.at, "seconds_bucket{n=\"1\",le=\"1\"} 10\n"));
-    ck_assert_ptr_nonnull(strstr(output.at, "seconds_sum{n=\"1\"} 10\nseconds_count{n=\"1\"} 10\n"));
+    ck_assert_ptr_nonnull(
+        strstr(output.at, "seconds_sum{n=\"1\"} 10\nseconds_count{n=\"1\"} 10\n"));
 }
 END_TEST
 
@@ -662,6 +695,7 @@ Suite *exposition_suite(void)
     tcase_add_test(kinds, a_histogram_without_labels);
     tcase_add_test(kinds, sets_are_gauges_of_how_many);
     tcase_add_test(kinds, classic_histograms_and_summaries_as_pushed);
+    tcase_add_test(kinds, bounds_that_a_push_lacked_are_not_shown);
     tcase_add_test(kinds, overflow_series_are_shown_when_they_hold_something);
     tcase_add_test(kinds, a_family_whose_series_are_gone_shows_its_overflow);
     tcase_add_loop_test(kinds, an_exposition_that_is_pushed_is_exposed_again, 0, 2);

@@ -1,4 +1,7 @@
-/* test_index.c: the table beside an array of what is in it; tags that crowd together, and at the table's end. */
+/*
+ * test_index.c: the table beside an array of what is in it; tags that crowd together, and at the
+ * table's end.
+ */
 #include "store/index.h"
 
 #include "base/random.h"

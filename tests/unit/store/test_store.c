@@ -1,4 +1,7 @@
-/* test_store.c: samples into totals; every limit and what becomes of the totals there; who makes room, and who ends. */
+/*
+ * test_store.c: samples into totals; every limit and what becomes of the totals there; who makes
+ * room, and who ends.
+ */
 #include "store/store.h"
 
 #include "base/random.h"
@@ -137,9 +140,15 @@ START_TEST(small_increments_are_not_lost_in_a_large_total)
     for (int i = 0; i < 1000; i++)
         apply(KIND_COUNTER, "hits 1");
     ck_assert(series_total(series_of("hits", "")) == 9007199254740992.0 + 1000);
+    apply(KIND_COUNTER, "tenths 1e16");
     for (int i = 0; i < 10000; i++)
         apply(KIND_COUNTER, "tenths 0.1");
-    ck_assert(fabs(series_total(series_of("tenths", "")) - 1000) <= 1e-12 * 1000);
+    ck_assert(series_total(series_of("tenths", "")) == 1e16 + 1000);
+    /* nor a small total in a large value */
+    apply(KIND_SUMMARY, "s_sum 0.5");
+    apply(KIND_SUMMARY, "s_sum 1e17");
+    apply(KIND_SUMMARY, "s_sum -1e17");
+    ck_assert(series_total(part_of("s", PART_SUM, "")) == 0.5);
 }
 END_TEST
 
@@ -148,8 +157,9 @@ START_TEST(a_total_stays_a_number)
     begin();
     for (int i = 0; i < 5; i++)
         apply(KIND_COUNTER, "hits 1.7e308");
-    ck_assert(isfinite(series_total(series_of("hits", ""))));
+    ck_assert(series_total(series_of("hits", "")) == 1.7e308);
     ck_assert_uint_eq(series_of("hits", "")->count, 5);
+    ck_assert_uint_eq(store.saturated_samples, 4);
     apply(KIND_COUNTER, "hits 1");
     ck_assert(series_total(series_of("hits", "")) >= 1.7e308);
 }
@@ -183,7 +193,7 @@ START_TEST(a_gauge_is_its_last_value_by_timestamp)
     ck_assert(isnan(series_of("g", "")->last));
     ck_assert_uint_eq(series_of("g", "")->count, 7);
     ck_assert(series_total(series_of("g", "")) == 0);
-    apply_gauge("old 7", 0); /* the first value stands, however old */
+    apply_gauge("old 7", -5000); /* the first value stands, however old */
     ck_assert(series_of("old", "")->last == 7);
 }
 END_TEST
@@ -259,7 +269,56 @@ START_TEST(parts_of_a_histogram_and_a_summary_add_up_by_themselves)
 }
 END_TEST
 
-/* A fingerprint only says where to look: series of one fingerprint are told apart by their bytes. */
+static bool is_shared(const char *labels)
+{
+    char text[256];
+    return store_bucket_is_shared(&store, part_of("h", PART_BUCKET, labels), text);
+}
+
+static void push_child(const char *const *samples, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        apply(KIND_CLASSIC, samples[i]);
+}
+
+/* Bounds that all pushes of a child had add up; those that some lacked do not. */
+START_TEST(a_bucket_is_shared_when_every_push_had_it)
+{
+    static const char *const first[] = {
+        "h_bucket{a=\"b\",le=\"1\",z=\"y\"} 1",
+        "h_bucket{a=\"b\",le=\"2\",z=\"y\"} 2",
+        "h_bucket{a=\"b\",le=\"+Inf\",z=\"y\"} 3",
+        "h_sum{a=\"b\",z=\"y\"} 3",
+        "h_count{a=\"b\",z=\"y\"} 3",
+    };
+    static const char *const second[] = {
+        "h_bucket{a=\"b\",le=\"1\",z=\"y\"} 1",
+        "h_bucket{a=\"b\",le=\"5\",z=\"y\"} 2",
+        "h_bucket{a=\"b\",le=\"+Inf\",z=\"y\"} 3",
+        "h_count{a=\"b\",z=\"y\"} 3",
+    };
+    static const char *const other[] = {"h_bucket{le=\"2\"} 1", "h_bucket{le=\"+Inf\"} 1",
+                                        "h_count 1"};
+    begin();
+    push_child(first, COUNT_OF(first));
+    push_child(first, COUNT_OF(first));
+    ck_assert(is_shared("a=\"b\",le=\"1\",z=\"y\""));
+    ck_assert(is_shared("a=\"b\",le=\"2\",z=\"y\""));
+    push_child(second, COUNT_OF(second));
+    push_child(other, COUNT_OF(other));
+    ck_assert(is_shared("a=\"b\",le=\"1\",z=\"y\""));
+    ck_assert(!is_shared("a=\"b\",le=\"2\",z=\"y\""));
+    ck_assert(!is_shared("a=\"b\",le=\"5\",z=\"y\""));
+    ck_assert(is_shared("a=\"b\",le=\"+Inf\",z=\"y\""));
+    ck_assert(is_shared("le=\"2\"")); /* another child */
+    apply(KIND_CLASSIC, "h_bucket{le=\"7\",only=\"buckets\"} 1");
+    ck_assert(is_shared("le=\"7\",only=\"buckets\"")); /* nothing says how often it was pushed */
+}
+END_TEST
+
+/*
+ * A fingerprint only says where to look: series of one fingerprint are told apart by their bytes.
+ */
 START_TEST(series_of_one_fingerprint_stay_apart)
 {
     char text[64];
@@ -267,14 +326,14 @@ START_TEST(series_of_one_fingerprint_stay_apart)
     for (int round = 1; round <= 3; round++) {
         for (unsigned n = 0; n < 50; n++) {
             struct store_outcome outcome;
-            snprintf(text, sizeof text, "%s{n=\"%u\"} %u", n % 2 == 0 ? "even" : "odd", n, n);
+            snprintf(text, sizeof text, "%s{n=\"%u\"} %u", n % 2 == 0 ? "even" : "odd", n / 2, n);
             struct sample sample = test_sample(KIND_COUNTER, text);
             sample.fingerprint = n % 3 == 0 ? 0 : (uint64_t)7 << 32;
             ck_assert_int_eq(apply_sample(sample, &outcome), STATUS_OK);
         }
     }
     for (unsigned n = 0; n < 50; n++) {
-        snprintf(text, sizeof text, "n=\"%u\"", n);
+        snprintf(text, sizeof text, "n=\"%u\"", n / 2);
         ck_assert(series_total(series_of(n % 2 == 0 ? "even" : "odd", text)) == 3 * n);
     }
 }
@@ -306,9 +365,9 @@ START_TEST(a_family_has_one_kind)
     ck_assert_int_eq(apply_sample(other, &outcome), status);
     ck_assert_uint_eq(series_in("x"), first == second ? 2 : 1);
     const struct series *series = store_series(
-        &store, test_series_find(&store, family_of("x"),
-                                 (enum part)test_sample(first, one_of_each[first]).part,
-                                 BYTES("")));
+        &store,
+        test_series_find(&store, family_of("x"),
+                         (enum part)test_sample(first, one_of_each[first]).part, BYTES("")));
     ck_assert_uint_eq(series->count, first == second ? 2 : 1);
 }
 END_TEST
@@ -409,6 +468,29 @@ START_TEST(help_and_unit_are_kept_and_replaced)
     uint64_t live = ledger_figures(&world.ledger, POOL_LABELS).live_bytes;
     apply_described("g 1", "Another, and a longer text than a block of sixty bytes can hold.", "s");
     ck_assert_uint_eq(ledger_figures(&world.ledger, POOL_LABELS).live_bytes, live);
+}
+END_TEST
+
+START_TEST(texts_end_with_their_family)
+{
+    begin();
+    uint64_t live = ledger_figures(&world.ledger, POOL_LABELS).live_bytes;
+    apply_described("g 1", "A text that is longer than the sixty bytes of a single block.", "s");
+    store_delete(&store, test_series_find(&store, family_of("g"), PART_VALUE, BYTES("")));
+    ck_assert_uint_eq(ledger_figures(&world.ledger, POOL_LABELS).live_bytes, live);
+    apply(KIND_GAUGE, "g 1");
+    check_described("g", "", "");
+}
+END_TEST
+
+/* The overflow families are everybody's: what one metric says of itself is not true of them. */
+START_TEST(an_overflow_family_is_not_described)
+{
+    settings.limits_families = 1;
+    begin();
+    apply(KIND_COUNTER, "hits 1");
+    ck_assert(apply_described("g 1", "About g.", "s"));
+    check_described("mayfly_overflow_gauge", "", "");
 }
 END_TEST
 
@@ -538,7 +620,9 @@ START_TEST(histograms_are_a_limit)
     const struct series *overflow = series_of("seconds", "otel_metric_overflow=\"true\"");
     ck_assert_mem_eq(store_histogram(&store, overflow), &expected, sizeof expected);
     ck_assert(family_total("seconds") == 8 + (8 + 19) * 12 / 2.0);
-    /* no histogram left for the overflow series of another family: the overflow family of the kind */
+    /*
+     * no histogram left for the overflow series of another family: the overflow family of the kind
+     */
     ck_assert(apply(KIND_HISTOGRAM, "others 5"));
     ck_assert_uint_eq(test_family_find(&store, BYTES("others")), SLOT_NONE);
     ck_assert(overflow_total("mayfly_overflow_histogram", PART_VALUE) == 5);
@@ -575,9 +659,12 @@ START_TEST(families_are_a_limit_for_each_kind)
 {
     enum kind kind = (enum kind)_i;
     static const char *const overflow[KIND_COUNT] = {
-        "mayfly_overflow_total",            "mayfly_overflow_gauge",
-        "mayfly_overflow_histogram",        "mayfly_overflow_set",
-        "mayfly_overflow_classic_histogram", "mayfly_overflow_summary",
+        "mayfly_overflow_total",
+        "mayfly_overflow_gauge",
+        "mayfly_overflow_histogram",
+        "mayfly_overflow_set",
+        "mayfly_overflow_classic_histogram",
+        "mayfly_overflow_summary",
     };
     settings.limits_families = 16;
     begin();
@@ -616,7 +703,10 @@ START_TEST(store_overflow_takes_any_name)
 }
 END_TEST
 
-/* Bounds that not all children share cannot be kept exactly: of the buckets +Inf alone overflows, as do sum and count. */
+/*
+ * Bounds that not all children share cannot be kept exactly: of the buckets +Inf alone overflows,
+ * as do sum and count.
+ */
 START_TEST(classic_buckets_fold_into_infinity)
 {
     settings.series_max = 4;
@@ -997,7 +1087,10 @@ START_TEST(an_empty_store_has_its_overflow_families_and_no_series)
 }
 END_TEST
 
-/* At the floors that config/settings.def allows there is room for the overflow families, and for somebody else. */
+/*
+ * At the floors that config/settings.def allows there is room for the overflow families, and for
+ * somebody else.
+ */
 START_TEST(the_floors_of_the_settings_make_a_store)
 {
     static const char *const paths[] = {"limits.families", "series.max", "series.label_bytes",
@@ -1036,6 +1129,7 @@ static void add_totals(TCase *totals)
     tcase_add_test(totals, a_histogram_holds_its_values);
     tcase_add_test(totals, a_set_counts_what_differs);
     tcase_add_test(totals, parts_of_a_histogram_and_a_summary_add_up_by_themselves);
+    tcase_add_test(totals, a_bucket_is_shared_when_every_push_had_it);
     tcase_add_test(totals, series_of_one_fingerprint_stay_apart);
 }
 
@@ -1045,6 +1139,8 @@ static void add_names(TCase *names)
     tcase_add_loop_test(names, clash_row_is_noticed, 0, COUNT_OF(clash_rows));
     tcase_add_test(names, a_name_is_free_again_when_its_family_is_gone);
     tcase_add_test(names, help_and_unit_are_kept_and_replaced);
+    tcase_add_test(names, texts_end_with_their_family);
+    tcase_add_test(names, an_overflow_family_is_not_described);
     tcase_add_test(names, a_text_for_people_costs_no_series_its_room);
     tcase_add_test(names, admission_sees_conflicts_within_the_push_and_forgets_them);
 }
