@@ -590,7 +590,8 @@ static bool split_address(const char *address, char *host, size_t host_bytes, co
     memcpy(host, address, length);
     host[length] = '\0';
     *port = colon + 1;
-    return **port != '\0';
+    uint64_t number; /* getaddrinfo would take any, modulo 65536 */
+    return number_parse_u64(bytes_of(*port), &number) && number <= UINT16_MAX;
 }
 
 static bool bind_and_listen(int fd, const struct addrinfo *found, const struct settings *settings)
@@ -612,13 +613,23 @@ static struct addrinfo *resolve(const char *address, char *problem, size_t probl
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found = NULL;
     if (!split_address(address, host, sizeof host, &port)) {
-        snprintf(problem, problem_bytes, "%s is not of the form ADDRESS:PORT", address);
+        snprintf(problem, problem_bytes,
+                 "%s is not of the form ADDRESS:PORT, a port being 0 to 65535", address);
         return NULL;
     }
     int code = getaddrinfo(host[0] == '\0' ? NULL : host, port, &hints, &found);
     if (code != 0)
         snprintf(problem, problem_bytes, "%s: %s", address, gai_strerror(code));
     return code == 0 ? found : NULL;
+}
+
+bool http_check_address(const char *address, char *problem, size_t problem_bytes)
+{
+    struct addrinfo *found = resolve(address, problem, problem_bytes);
+    if (found == NULL)
+        return false;
+    freeaddrinfo(found);
+    return true;
 }
 
 int http_listen(const char *address, const struct settings *settings, char *problem,

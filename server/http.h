@@ -11,6 +11,8 @@
  *    the closed notification ends what request it finds on the connection;
  *  - stopping the daemon, or quiescing it, while connections are open can crash it: http_stop shuts
  *    them all first and waits until the last is gone;
+ *  - it takes 128 events at a time, and when it gets exactly that many it waits for more before it
+ *    handles them: so no thread has more than 125 connections, and waits for two things beside;
  *  - a reader that returns 0 spins: ours never does.
  *
  * Owner: main. Lifetime: process. Threads: callbacks run in the worker that has the connection.
@@ -19,6 +21,9 @@
 #define SERVER_HTTP_H
 
 #include "service.h"
+
+/* Is it an address to listen on? If not, `problem` says why. */
+bool http_check_address(const char *address, char *problem, size_t problem_bytes);
 
 /*
  * A listening socket on "ADDR:PORT" or "[ADDR]:PORT"; port 0 picks one. -1 with `problem` filled

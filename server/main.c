@@ -260,10 +260,23 @@ static int serve(const struct options *options, const struct machine *machine)
 
 /* ---- commands ---- */
 
+static bool is_address(const char *setting, const char *address)
+{
+    char problem[256];
+    char text[320];
+    if (http_check_address(address, problem, sizeof problem))
+        return true;
+    snprintf(text, sizeof text, "%s: %s", setting, problem);
+    say("error", "address_refused", text);
+    return false;
+}
+
 static int check(const struct options *options, const struct machine *machine)
 {
     struct plan plan;
-    if (!make_plan(&plan, options, machine, NULL))
+    if (!make_plan(&plan, options, machine, NULL) ||
+        !is_address("listen", options->settings.listen) ||
+        !is_address("operator_listen", options->settings.operator_listen))
         return EXIT_REFUSED;
     puts("the settings are fine, and the plan fits");
     return EXIT_CLEAN;

@@ -177,8 +177,11 @@ static bool path_value(struct request *request, struct bytes raw, bool base64, s
         request_refuse_arena(request);
         return false;
     }
-    if (!request_decode(request, raw, false, &raw))
+    if (!request_decode(request, raw, false, &raw)) {
+        if (request->refused.status == STATUS_BAD_PARAMETER) /* no parameter, here */
+            request->refused.status = STATUS_BAD_PATH;
         return false;
+    }
     if (base64 && !base64_decode(raw, plain, &decoded.length))
         return refuse_path(request, "what follows @base64 is not base64");
     if (!base64)

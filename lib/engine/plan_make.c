@@ -118,13 +118,27 @@ static uint64_t zstd_window(const struct settings *settings)
     return KIB(1);
 }
 
+/*
+ * The CPUs allowed, at most 4; more where the operator wants more connections than those can have.
+ */
+static uint64_t threads_for(const struct settings *s, const struct plan_world *world)
+{
+    uint64_t threads = clamp(world->cpus, 1, 4);
+    if (s->server_connections == SETTING_AUTO)
+        return threads;
+    uint64_t needed =
+        (s->server_connections + PLAN_THREAD_CONNECTIONS - 1) / PLAN_THREAD_CONNECTIONS;
+    return needed > threads ? needed : threads;
+}
+
 /* What does not depend on what is left over. */
 static void choose_fixed(struct settings *s, const struct plan_world *world)
 {
     uint64_t own = s->memory - MIB(8); /* what the program itself takes does not grow with memory */
     s->limits_first_block_bytes = region_piece_bytes(s->limits_first_block_bytes); /* aligned */
-    choose(&s->server_threads, clamp(world->cpus, 1, 4));
-    choose(&s->server_connections, clamp(own / KIB(224), 16, 1024));
+    choose(&s->server_threads, threads_for(s, world));
+    uint64_t most = s->server_threads * PLAN_THREAD_CONNECTIONS;
+    choose(&s->server_connections, clamp(own / KIB(224), 16, most));
     choose(&s->limits_families, clamp(s->memory / KIB(64), 64, 4096));
     choose(&s->limits_scratch_bytes, clamp(s->memory / 64, KIB(64), KIB(512)));
     choose(&s->requests_bytes, clamp(own / 9 / KIB(64) * KIB(64), KIB(256), MIB(256)));
@@ -254,6 +268,12 @@ static const char *heaviest_setting(const struct plan *plan, const struct settin
         weights[POOL_SERIES] += weights[POOL_LABELS];
         weights[POOL_LABELS] = 0;
     }
+    /* families bring overflow series along, and their texts */
+    uint64_t brought = plan->settings.limits_families *
+                       (FAMILY_OVERFLOWS * slot_cost(sizeof(struct series)) + FAMILY_LABEL_BYTES);
+    brought = brought < weights[POOL_SERIES] ? brought : weights[POOL_SERIES];
+    weights[POOL_SERIES] -= brought;
+    weights[POOL_FAMILIES] += brought;
     static const struct {
         enum pool pool;
         const char *advice;
@@ -319,6 +339,8 @@ static const char *contradiction(const struct settings *s)
                "of all";
     if (s->server_connections < s->server_threads)
         return "server.connections: fewer than server.threads, which share them";
+    if (s->server_connections > s->server_threads * PLAN_THREAD_CONNECTIONS)
+        return "server.connections: more than 125 for each of server.threads";
     if (s->limits_element_bytes > s->limits_scratch_bytes / 4)
         return "limits.element_bytes: more than a quarter of limits.scratch_bytes, in which an "
                "element is parsed";

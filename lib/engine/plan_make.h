@@ -33,6 +33,13 @@ struct plan_world {
 #define PLAN_OTHER_THREADS 2
 
 /*
+ * Connections that one thread may have: libmicrohttpd asks epoll for 128 events at a time and, when
+ * it gets exactly 128, waits for more before it handles them. Beside connections there are two
+ * things that a thread waits for, so 125 of them keep it from ever getting there.
+ */
+#define PLAN_THREAD_CONNECTIONS 125
+
+/*
  * Arena of one request on the operator listener: enough for the largest report (a test fills it).
  */
 #define OPERATOR_ARENA_BYTES 49152

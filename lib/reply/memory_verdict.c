@@ -83,14 +83,32 @@ static void add(struct memory_verdict *verdict, const struct rule *rule,
         verdict->shedding = true;
 }
 
+/*
+ * The pool as series.max sees it: slots that only overflow series may take are no room for others.
+ */
+static struct account_figures ordinary_series(const struct report_input *input,
+                                              struct account_figures figures)
+{
+    uint64_t each = slot_cost(sizeof(struct series));
+    uint64_t ordinary = input->plan->settings.series_max;
+    if (ordinary < figures.capacity_bytes / each)
+        figures.capacity_bytes = ordinary * each;
+    if (figures.live_bytes > figures.capacity_bytes)
+        figures.live_bytes = figures.capacity_bytes;
+    return figures;
+}
+
 struct memory_verdict memory_verdict_make(const struct report_input *input,
                                           const struct report_sums *sums)
 {
     struct memory_verdict verdict = {.status = MEMORY_OK};
+    struct account_figures series = ordinary_series(input, sums->pools[POOL_SERIES]);
     for (size_t i = 0; i < MEMORY_REASONS_MAX; i++) {
         const struct rule *rule = &rules[i];
         const struct account_figures *figures =
-            rule->pool == POOL_COUNT ? NULL : &sums->pools[rule->pool];
+            rule->pool == POOL_COUNT    ? NULL
+            : rule->pool == POOL_SERIES ? &series
+                                        : &sums->pools[rule->pool];
         if (rule->holds(input, figures))
             add(&verdict, rule, figures);
     }

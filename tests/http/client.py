@@ -98,7 +98,8 @@ def curl(url, *arguments, body=None, patience=PATIENCE):
                              timeout=patience + 10)
         dump.seek(0)
         status, headers, trailers = _replies_of(dump.read())
-    return Reply(status, headers, run.stdout, trailers, run.returncode)
+    body = b"" if "--head" in arguments else run.stdout  # there curl prints the headers
+    return Reply(status, headers, body, trailers, run.returncode)
 
 
 def curl_stream(url, pieces, *arguments, patience=PATIENCE):

@@ -183,7 +183,7 @@ class Service:
     def await_requests(self, count):
         """Waits until so many requests are in flight, the asking one's aside."""
         met = self.await_that(lambda: self.memory()["requests"]["live"] == count + 1)
-        assert met, f"not {count} requests in flight: {self.holders()}"
+        assert met, f"not {count} requests in flight but {self.memory()['requests']}: {self.holders()['requests'][:3]}"
 
     def await_quiet(self):
         """Completion comes a moment after the client has its reply; what stays longer is a leak."""

@@ -439,3 +439,56 @@ class QueryArguments(ConnectionCase):
                 wire.send(request("GET", "/?" + "&".join("a" * 1000)))
                 wire.is_ended(0.005)
         self.check_well()
+
+
+class Lockstep(ConnectionCase):
+    """
+    Many keep-alive clients that all send, and then all wait. libmicrohttpd 0.9.75 asks epoll for 128 events at a time,
+    and when it gets exactly that many asks again before it handles them, with its long timeout: 128 connections of one
+    thread that are ready together, and nothing else that happens, would be answered when some timeout comes.
+    """
+
+    settings = {"memory": "128MiB", "server.threads": 1}
+    seconds = 6
+
+    ROUNDS = 10
+    PATIENCE = 3.0
+
+    def check_rounds(self, count):
+        wires = [Wire(self.service.data, patience=self.PATIENCE) for _ in range(count)]
+        for wire in wires:
+            self.addCleanup(wire.close)
+            wire.send(request("GET", "/healthz"))
+        for wire in wires:
+            self.assertEqual(wire.reply().status, 200)
+        for number in range(self.ROUNDS):
+            for wire in wires:
+                wire.send(push_request(b"step_total 1\n"))
+            try:
+                self.assertEqual({wire.reply().status for wire in wires}, {200})
+            except TimeoutError as problem:
+                raise AssertionError(f"{count} clients wait for a reply in round {number + 1}") from problem
+        for wire in wires:
+            wire.close()
+
+    def allowed(self):
+        return self.get("/v1/config").json()["settings"]["server.connections"]["value"]
+
+    def counts(self):
+        return (124, 125, 126, 127, 128, 129, 130, 254, 255, 256, 257)
+
+    def test_all_are_answered(self):
+        for count in self.counts():
+            if count <= self.allowed():
+                with self.subTest(count):
+                    self.check_rounds(count)
+                self.service.await_quiet()
+
+
+class LockstepByDefault(Lockstep):
+    """At the defaults, as many as are allowed."""
+
+    settings = {}
+
+    def counts(self):
+        return (self.allowed() - 1, self.allowed())

@@ -368,6 +368,7 @@ static const struct {
 
 START_TEST(verdict_follows_from_how_full_a_pool_is)
 {
+    fixture.plan.settings.series_max = FULL; /* all slots are for ordinary series */
     fixture_account(&fixture, verdicts[_i].pool, verdicts[_i].capacity, verdicts[_i].live);
     write_report();
     ck_assert_str_eq(string("status"), verdicts[_i].status);
@@ -472,6 +473,21 @@ START_TEST(region_not_touched_explains_its_peak)
 }
 END_TEST
 
+/* Slots that only overflow series may take are no room for others: series.max is what is full. */
+START_TEST(series_are_near_their_own_limit)
+{
+    uint64_t each = slot_cost(sizeof(struct series));
+    fixture.plan.settings.series_max = 1000;
+    fixture_account(&fixture, POOL_SERIES, 4000 * each, 880 * each);
+    write_report();
+    ck_assert_str_eq(string("status"), "ok");
+    fixture_account(&fixture, POOL_SERIES, 4000 * each, 950 * each);
+    write_report();
+    ck_assert_str_eq(string("status"), "pressure");
+    ck_assert_double_eq(real("reasons.0.ratio"), 0.95);
+}
+END_TEST
+
 /* ---- bounds ---- */
 
 START_TEST(report_at_its_longest_fits)
@@ -543,6 +559,7 @@ Suite *memory_report_suite(void)
     tcase_add_test(tcase, what_the_system_does_not_tell_is_left_out);
     tcase_add_test(tcase, no_cgroup_is_null);
     tcase_add_loop_test(tcase, verdict_follows_from_how_full_a_pool_is, 0, ROWS(verdicts));
+    tcase_add_test(tcase, series_are_near_their_own_limit);
     tcase_add_test(tcase, room_for_less_than_a_unit_is_none);
     tcase_add_test(tcase, ledger_error_is_worst_and_hides_nothing);
     tcase_add_test(tcase, stopping_is_said_before_busy);
