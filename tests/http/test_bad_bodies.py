@@ -155,11 +155,11 @@ class Bombs(ServiceCase):
 
     def test_gzip_bomb_of_many_lines(self):
         """The lines within the limit are applied, and the refusal says how many."""
-        line = b"bomb_total 1\n"
+        line = b'bomb_total{pad="%s"} 1\n' % (b"p" * 100)
         reply = self.push(bodies.gzip(line * (33 * MIB // len(line)), 9), *TEXT, *GZIP)
         self.assert_refused(reply, 413, "inflated_too_large", "limits.inflated_bytes", 32 * MIB)
         accepted = reply.json()["accepted"]
-        self.assertEqual(self.scrape().value("bomb_total"), accepted)
+        self.assertEqual(self.scrape().sum("bomb_total"), accepted)
         self.assertLessEqual(abs(accepted - 32 * MIB // len(line)), 1)
 
     def test_gzip_bomb_on_a_pushgateway_path(self):
@@ -314,7 +314,7 @@ class GoneAtOnce(ServiceCase):
         self.assertTrue(seen, f"{len(held) - 1} of 20 are held after their clients were gone: {held[0]}")
         if part != "header":
             # quiet may also mean that some were not begun yet: the count settles it
-            self.assertTrue(self.service.await_that(lambda: self.service.closed("client") == before + 20, 2))
+            self.assertTrue(self.service.await_that(lambda: self.service.closed("client") >= before + 20, 2))
 
     def test_close(self):
         for part in self.PARTS:
