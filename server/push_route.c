@@ -74,7 +74,7 @@ static bool switch_of(struct request *request, const char *name, bool *on)
 static bool push_options_read(struct request *request, struct push_options *options)
 {
     if (!encoding_of(request->content_encoding, &options->encoding)) {
-        request_refuse(request, refusal_detail(STATUS_UNSUPPORTED_ENCODING, "what was sent"));
+        request_refuse(request, refusal_plain(STATUS_UNSUPPORTED_ENCODING));
         return false;
     }
     if (!format_of(request->content_type, &options->decoder.format)) {

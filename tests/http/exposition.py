@@ -1,8 +1,8 @@
 """exposition.py: a strict reader of Prometheus text 0.0.4 and OpenMetrics 1.0.0.
 
 It takes what a scraper takes, and raises Malformed for what a scraper or `promtool check metrics` would complain of:
-families in one piece, TYPE before samples, no sample twice; strictly also histograms whole, cumulative and in order, and
-no name that two families share.
+families in one piece, TYPE before samples, no sample twice; strictly also histograms whole, cumulative and in order,
+and no name that two families share.
 """
 import math
 import re

@@ -1,4 +1,7 @@
-"""test_budget.py: --memory is a promise: VmHWM stays within it whatever is sent, and a long body costs what a short one does."""
+"""test_budget.py: --memory is a promise: VmHWM stays within it whatever is sent.
+
+And a long body costs what a short one does.
+"""
 import resource
 
 import bodies
@@ -84,7 +87,8 @@ class Streaming(ServiceCase):
 
     def test_one_endless_line(self):
         resident = self.service.resident_peak_bytes()
-        reply = curl_stream(self.service.data_url + "/v1/push", (b"x" * MIB for _ in range(LONG_BYTES // MIB // 3)), *TEXT)
+        pieces = (b"x" * MIB for _ in range(LONG_BYTES // MIB // 3))
+        reply = curl_stream(self.service.data_url + "/v1/push", pieces, *TEXT)
         self.assert_rejected(reply, 0, ["line_too_long"])
         self.assertLess(reply.arena_peak, 64 * KIB)
         if not SANITIZED:

@@ -1,4 +1,4 @@
-"""test_command_line.py: settings by flag, environment and file; commands; exit codes; what is said when it is refused."""
+"""test_command_line.py: settings by flag, environment and file; commands; exit codes; refusals to start."""
 import os
 import pathlib
 import socket
@@ -89,7 +89,8 @@ class Settings(CommandCase):
         self.assertEqual(ended.returncode, CLEAN, ended)
 
     def test_bad_values(self):
-        for arguments, words in ((("--limits-line-bytes", "10"), ("limits.line_bytes", "10", "1KiB", "--limits-line-bytes")),
+        for arguments, words in ((("--limits-line-bytes", "10"),
+                                  ("limits.line_bytes", "10", "1KiB", "--limits-line-bytes")),
                                  (("--limits-line-bytes", "9GiB"), ("limits.line_bytes", "1MiB")),
                                  (("--limits-line-bytes", "x"), ("limits.line_bytes", "x")),
                                  (("--memory", "1MiB"), ("memory", "16MiB")),
@@ -156,7 +157,8 @@ class Commands(CommandCase):
             self.assertIn("MAYFLY_" + path.replace(".", "_").upper(), ended.stdout)
 
     def test_usage(self):
-        for arguments in (("--nonsense",), ("stray",), ("--limits-line-bytes",), ("-x",), ("--config",), ("--memoryy", "1")):
+        for arguments in (("--nonsense",), ("stray",), ("--limits-line-bytes",), ("-x",), ("--config",),
+                          ("--memoryy", "1")):
             ended = run(*arguments)
             self.assertEqual(ended.returncode, USAGE, (arguments, ended))
             self.assertTrue(ended.stderr.strip())
@@ -206,6 +208,7 @@ class Plan(CommandCase):
     def test_settings_that_contradict_each_other(self):
         for arguments, path in ((("--limits-request-bytes", "1GiB"), "limits.request_bytes"),
                                 (("--server-connections", "2", "--server-threads", "4"), "server.connections"),
+                                (("--server-connections", "300", "--server-threads", "2"), "server.connections"),
                                 (("--limits-element-bytes", "1MiB"), "limits.element_bytes"),
                                 (("--limits-line-bytes", "1MiB", "--limits-request-bytes", "128KiB"),
                                  "limits.request_bytes")):

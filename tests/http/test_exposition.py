@@ -142,7 +142,8 @@ class Metrics(ServiceCase):
         before = self.scrape("self")
         self.push(b"fig_total 1\nfig_total 2\nbad\n", *TEXT)
         after = self.scrape("self")
-        self.assertEqual(after.value("mayfly_samples_accepted_total") - before.value("mayfly_samples_accepted_total"), 2)
+        accepted = [found.value("mayfly_samples_accepted_total") for found in (before, after)]
+        self.assertEqual(accepted[1] - accepted[0], 2)
         rejected = [found.value("mayfly_samples_rejected_total", code="bad_syntax") for found in (before, after)]
         self.assertEqual(rejected[1] - rejected[0], 1)
 
@@ -198,7 +199,8 @@ class LongRows(ServiceCase):
         labels = ",".join(f'l{i}="{chr(97 + i) * 4080}"' for i in range(2))
         help_text = "h" * 256
         for i in range(5):
-            line = f"# HELP {name}{i} {help_text}\n# TYPE {name}{i} gauge\n{name}{i}{{{labels}}} -1.2345678901234567e-300\n"
+            line = (f"# HELP {name}{i} {help_text}\n# TYPE {name}{i} gauge\n"
+                    f"{name}{i}{{{labels}}} -1.2345678901234567e-300\n")
             self.assert_accepted(self.push(line.encode(), *TEXT), 1)
         samples = [{"name": "h" * 1000, "kind": "histogram", "labels": {"l": "v" * 4000, "m": chr(98 + i) * 4000},
                     "value": 1} for i in range(3)]

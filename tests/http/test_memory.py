@@ -21,7 +21,8 @@ class MemoryForms(ServiceCase):
 
     def test_by_accept(self):
         for url in self.urls():
-            for accept, expected in (("", "application/json"), ("*/*", "application/json"), (BROWSER, "application/json"),
+            for accept, expected in (("", "application/json"), ("*/*", "application/json"),
+                                     (BROWSER, "application/json"),
                                      ("application/json", "application/json"), (VMAGENT, TEXT_TYPE),
                                      (PROMETHEUS, OPENMETRICS_TYPE), ("text/plain", TEXT_TYPE)):
                 reply = curl(url + "/memory", "-H", f"Accept: {accept}")

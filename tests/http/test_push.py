@@ -1,10 +1,11 @@
 """test_push.py: what is good, in every format and encoding, and what it adds up to."""
+import concurrent.futures
 import json
 import math
 
 import bodies
 from case import GZIP, JSON, NDJSON, TEXT, ZSTD, ServiceCase
-from client import curl_stream
+from client import Wire, curl_stream, request
 
 
 class PushFormats(ServiceCase):
@@ -192,7 +193,7 @@ class PushKinds(ServiceCase):
         self.push_samples(*members, {"name": "users", "kind": "set", "value": 7},
                           {"name": "users", "kind": "set", "value": "7"},
                           {"name": "users", "kind": "set", "value": 7.0})
-        self.assertAlmostEqual(self.scrape().value("users"), 51, delta=2)  # HyperLogLog, and a seed of its own each start
+        self.assertAlmostEqual(self.scrape().value("users"), 51, delta=2)  # HyperLogLog, seeded at start
 
     def test_set_of_many_is_close(self):
         many = bodies.ndjson(*({"name": "crowd", "kind": "set", "value": i} for i in range(20000)))
@@ -271,6 +272,44 @@ class PushClassicHistograms(ServiceCase):
                 'kids_bucket{k="b",le="2"} 2\nkids_bucket{k="b",le="+Inf"} 2\n')
         self.assert_accepted(self.push(text.encode(), *TEXT), 4)
         self.assertEqual(self.scrape(strict=True).value("kids_bucket", k="b", le="2"), 2)
+
+
+class PushTogether(ServiceCase):
+    """Many clients at once, in every format, on series they share: totals are what was sent."""
+
+    CLIENTS = 12
+    ROUNDS = 40
+    LINES = 50
+
+    def bodies_of(self, client):
+        own = bodies.counters("shared", self.LINES)
+        samples = [{"name": "shared_total", "kind": "counter", "labels": {"i": str(i)}, "value": 1}
+                   for i in range(self.LINES)]
+        forms = [([], own), (["Content-Type: application/x-ndjson"], bodies.ndjson(*samples)),
+                 (["Content-Type: application/json"], bodies.json_array(*samples)),
+                 (["Content-Encoding: gzip"], bodies.gzip(own)), (["Content-Encoding: zstd"], bodies.zstd(own))]
+        return forms[client % len(forms)]
+
+    def client(self, number):
+        headers, body = self.bodies_of(number)
+        target = "/v1/push?atomic=1" if number % 2 else "/v1/push"
+        with Wire(self.service.data) as wire:
+            done = 0
+            while done < self.ROUNDS:
+                wire.send(request("POST", target, headers, body))
+                reply = wire.reply()
+                if reply.status != 503:  # with a word on when to come back
+                    self.assertEqual(reply.json(), {"accepted": self.LINES, "rejected": 0})
+                    done += 1
+
+    def test_totals(self):
+        with concurrent.futures.ThreadPoolExecutor(self.CLIENTS) as pool:
+            for done in [pool.submit(self.client, number) for number in range(self.CLIENTS)]:
+                done.result()
+        found = self.scrape(strict=True)
+        self.assertEqual(found.sum("shared_total"), self.CLIENTS * self.ROUNDS * self.LINES)
+        self.assertEqual({found.value("shared_total", i=str(i)) for i in range(self.LINES)},
+                         {self.CLIENTS * self.ROUNDS})
 
 
 class PushAtomic(ServiceCase):

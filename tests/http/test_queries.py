@@ -17,7 +17,8 @@ class Series(ServiceCase):
     def setUpClass(cls):
         super().setUpClass()
         url = cls.service.data_url + "/v1/push"
-        lines = "".join(f'items_total{{route="/r{i % 5}",code="{200 + i % 2}",i="{i}"}} {i}\n' for i in range(cls.COUNT))
+        lines = "".join(f'items_total{{route="/r{i % 5}",code="{200 + i % 2}",i="{i}"}} {i}\n'
+                        for i in range(cls.COUNT))
         curl(url, *TEXT, body=lines.encode() + b'temp{room="a"} 21.5\ntemp 3\n')
         curl(url, *NDJSON, body=bodies.ndjson({"name": "lat", "kind": "histogram", "values": [1, 2, 5]},
                                               {"name": "who", "kind": "set", "value": "x"},
@@ -57,7 +58,8 @@ class Series(ServiceCase):
         self.assertIsNone(nothing["value"])  # JSON has no NaN
 
     def test_matchers(self):
-        for parameters, count in ((("match", "code=200"),), 125), ((("match", "code=200"), ("match", "route=/r1")), 25), \
+        for parameters, count in ((("match", "code=200"),), 125), \
+                ((("match", "code=200"), ("match", "route=/r1")), 25), \
                 ((("match", "code!=200"), ("metric", "items_total")), 125), \
                 ((("match", "route=/none"),), 0), ((("metric", "none"),), 0), \
                 ((("match", "room="), ("metric", "temp")), 1), ((("match", "room!="), ("metric", "temp")), 1), \

@@ -114,7 +114,8 @@ class Head(ServiceCase):
             self.check_head(self.service.operator, target)
 
     def test_refusals(self):
-        for target, status in (("/nothing", 404), ("/v1/push", 405), ("/metrics?scope=x", 400), ("/v1/series?limit=0", 400)):
+        for target, status in (("/nothing", 404), ("/v1/push", 405), ("/metrics?scope=x", 400),
+                               ("/v1/series?limit=0", 400)):
             wire = self.wire()
             wire.send(request("HEAD", target) + request("GET", "/healthz"))
             head = wire.reply(to_head=True)
