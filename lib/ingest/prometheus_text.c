@@ -42,8 +42,11 @@ struct prometheus_decoder {
     const struct label_list *labels; /* from the path; NULL when there are none */
     bool openmetrics;
     bool ended;           /* # EOF was seen */
-    struct refusal fatal; /* what ended the request; kept here, since a large value returned a line
-                             costs the hot path */
+    /*
+     * What ended the request. Kept here: a value of that size, returned for each line, costs the
+     * hot path.
+     */
+    struct refusal fatal;
     /* The declarations in force: those of the last family named by a # line. */
     enum declared declared;
     bool pending; /* help or unit not yet sent along with a sample */

@@ -141,8 +141,8 @@ static void drop_block(struct arena *arena)
 void arena_rewind(struct arena *arena, struct arena_mark mark)
 {
     while (arena->block != mark.block) {
-        ENSURE(arena->block !=
-               NULL); /* the mark is of this arena and not older than its last rewind */
+        /* the mark is of this arena and not older than its last rewind */
+        ENSURE(arena->block != NULL);
         drop_block(arena);
         arena->used = arena->block == NULL ? arena->first_used : arena->block->bytes;
     }

@@ -141,8 +141,8 @@ static bool family_begin(struct exposition *exposition, const struct store *stor
         uint32_t generation = slots_generation(&store->families, exposition->family);
         if (family != NULL && generation == exposition->family_generation)
             return true;
-        if (exposition->family_generation !=
-            0) { /* the one begun here has ended; its slot is not begun twice */
+        if (exposition->family_generation != 0) {
+            /* the one begun here has ended; its slot is not begun twice */
             family_end(exposition);
             continue;
         }

@@ -360,17 +360,17 @@ static struct bytes without_bound(char *text, size_t length)
 
 bool store_bucket_is_shared(const struct store *store, const struct series *bucket, char *text)
 {
-    char name[PART_NAME_BYTES];
+    char family_text[PART_NAME_BYTES];
     const struct family *family = family_at(store, bucket->family);
-    struct bytes suffix = part_suffix(PART_COUNT);
-    label_copy(&store->labels, family->name, name);
-    memcpy(name + family->name.length, suffix.at, suffix.length);
+    label_copy(&store->labels, family->name, family_text);
+    struct bytes name = part_name((struct bytes){family_text, family->name.length}, PART_COUNT,
+                                  family_text);
     label_copy(&store->labels, bucket->labels, text);
     struct bytes labels = without_bound(text, bucket->labels.length);
-    struct sample count = {.name = name, .labels = labels.at};
-    count.name_length = (uint16_t)(family->name.length + suffix.length);
+    struct sample count = {.name = name.at, .labels = labels.at};
+    count.name_length = (uint16_t)name.length;
     count.labels_length = (uint16_t)labels.length;
-    count.fingerprint = hash_series(sample_name(&count), labels, store->seed);
+    count.fingerprint = hash_series(name, labels, store->seed);
     uint32_t slot = series_find(store, &count);
     return slot == SLOT_NONE || bucket->count >= series_at(store, slot)->count;
 }

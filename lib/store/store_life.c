@@ -431,11 +431,7 @@ static uint64_t part_fingerprint(struct bytes name, enum part part, struct bytes
                                  uint64_t seed)
 {
     char text[PART_NAME_BYTES];
-    struct bytes suffix = part_suffix(part);
-    ENSURE(name.length + suffix.length <= sizeof text);
-    memcpy(text, name.at, name.length);
-    memcpy(text + name.length, suffix.at, suffix.length);
-    return hash_series((struct bytes){text, name.length + suffix.length}, labels, seed);
+    return hash_series(part_name(name, part, text), labels, seed);
 }
 
 static void place_overflows(struct store *store, uint32_t index, struct bytes name, uint32_t window)
@@ -471,9 +467,7 @@ uint32_t family_birth(struct store *store, struct bytes name, enum kind kind, ui
 {
     struct need need = family_need(name, kind);
     struct need missing = shortage(store, &need);
-    if (!recycle && !is_nothing(&missing))
-        return SLOT_NONE;
-    if (!make_room(store, &need, window))
+    if (!is_nothing(&missing) && !(recycle && make_room(store, &need, window)))
         return SLOT_NONE;
     uint32_t index = slots_acquire(&store->families);
     ENSURE(index != SLOT_NONE);
@@ -536,11 +530,7 @@ static bool takes_suffix(enum kind kind, enum part part)
 static bool family_exists_with(const struct store *store, struct bytes name, enum part part)
 {
     char text[PART_NAME_BYTES];
-    struct bytes suffix = part_suffix(part);
-    ENSURE(name.length + suffix.length <= sizeof text);
-    memcpy(text, name.at, name.length);
-    memcpy(text + name.length, suffix.at, suffix.length);
-    return store_find_family(store, (struct bytes){text, name.length + suffix.length}) != SLOT_NONE;
+    return store_find_family(store, part_name(name, part, text)) != SLOT_NONE;
 }
 
 bool family_clashes(const struct store *store, struct bytes name, enum kind kind)

@@ -5,10 +5,25 @@
 #ifndef STORE_STORE_PRIVATE_H
 #define STORE_STORE_PRIVATE_H
 
+#include "base/ensure.h"
 #include "store/store.h"
 
 /* A family's name and the suffix of a part; limits.name_bytes is at most 1,024. */
 #define PART_NAME_BYTES 2048
+
+/*
+ * The name of a family's samples: its own and the part's suffix. `name` may stand in `text`
+ * already.
+ */
+static inline struct bytes part_name(struct bytes name, enum part part,
+                                     char text[static PART_NAME_BYTES])
+{
+    struct bytes suffix = part_suffix(part);
+    ENSURE(name.length + suffix.length <= PART_NAME_BYTES);
+    memmove(text, name.at, name.length);
+    memcpy(text + name.length, suffix.at, suffix.length);
+    return (struct bytes){text, name.length + suffix.length};
+}
 
 static inline struct family *family_at(const struct store *store, uint32_t index)
 {
