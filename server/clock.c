@@ -3,9 +3,6 @@
 
 #include <time.h>
 
-/* Below this a difference is drift that the clock discipline will settle, not a step. */
-#define STEP_MS 1000
-
 static int64_t read_us(clockid_t id)
 {
     struct timespec now;
@@ -44,9 +41,10 @@ int64_t clock_follow(struct clock *clock)
 {
     int64_t base = atomic_load_explicit(&clock->base_ms, memory_order_relaxed);
     int64_t step = wall_base_ms() - base;
-    int64_t adopted = step >= STEP_MS ? step : 0;
+    int64_t adopted = step >= CLOCK_STEP_MS ? step : 0;
     atomic_store_explicit(&clock->base_ms, base + adopted, memory_order_relaxed);
-    atomic_store_explicit(&clock->offset_ms, step <= -STEP_MS ? -step : 0, memory_order_relaxed);
+    atomic_store_explicit(&clock->offset_ms, step <= -CLOCK_STEP_MS ? -step : 0,
+                          memory_order_relaxed);
     return adopted;
 }
 

@@ -13,6 +13,9 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+/* Below this a difference is drift that the clock discipline will settle, not a step. */
+#define CLOCK_STEP_MS 1000
+
 struct clock {
     _Atomic int64_t base_ms; /* add it to monotonic time */
     _Atomic int64_t offset_ms;

@@ -59,3 +59,25 @@ bool accept_gzip(struct bytes accept_encoding)
 {
     return accept_quality(accept_encoding, BYTES("gzip")) > 0;
 }
+
+struct bytes media_type(struct bytes header)
+{
+    const char *end = header.length == 0 ? NULL : memchr(header.at, ';', header.length);
+    if (end != NULL)
+        header.length = (size_t)(end - header.at);
+    return bytes_trim(header);
+}
+
+bool encoding_of(struct bytes header, enum encoding *encoding)
+{
+    struct bytes name = bytes_trim(header);
+    if (name.length == 0 || bytes_equal_nocase(name, BYTES("identity")))
+        *encoding = ENCODING_IDENTITY;
+    else if (bytes_equal_nocase(name, BYTES("gzip")) || bytes_equal_nocase(name, BYTES("x-gzip")))
+        *encoding = ENCODING_GZIP;
+    else if (bytes_equal_nocase(name, BYTES("zstd")))
+        *encoding = ENCODING_ZSTD;
+    else
+        return false;
+    return true;
+}

@@ -3,6 +3,7 @@
  *
  *     headers ── format, encoding, labels of the path ──> push_make ── body ──lock──> store
  */
+#include "negotiate.h"
 #include "routes.h"
 #include "service.h"
 
@@ -10,15 +11,6 @@
 #include "reply/document.h"
 
 /* ---- what the headers ask for ---- */
-
-/* A media type without its parameters: "text/plain; version=0.0.4" is text/plain. */
-static struct bytes media_type(struct bytes header)
-{
-    const char *end = header.length == 0 ? NULL : memchr(header.at, ';', header.length);
-    if (end != NULL)
-        header.length = (size_t)(end - header.at);
-    return bytes_trim(header);
-}
 
 static bool format_of(struct bytes content_type, enum format *format)
 {
@@ -42,20 +34,6 @@ static bool format_of(struct bytes content_type, enum format *format)
         }
     }
     return false;
-}
-
-static bool encoding_of(struct bytes header, enum encoding *encoding)
-{
-    struct bytes name = bytes_trim(header);
-    if (name.length == 0 || bytes_equal_nocase(name, BYTES("identity")))
-        *encoding = ENCODING_IDENTITY;
-    else if (bytes_equal_nocase(name, BYTES("gzip")) || bytes_equal_nocase(name, BYTES("x-gzip")))
-        *encoding = ENCODING_GZIP;
-    else if (bytes_equal_nocase(name, BYTES("zstd")))
-        *encoding = ENCODING_ZSTD;
-    else
-        return false;
-    return true;
 }
 
 static bool switch_of(struct request *request, const char *name, bool *on)

@@ -32,13 +32,14 @@ static struct refusal read_limit(struct bytes value, uint32_t *limit)
     return refusal_plain(STATUS_OK);
 }
 
-static struct refusal read_parameter(struct question *question, struct bytes name,
-                                     struct bytes value)
+static struct refusal read_parameter(struct request *request, struct question *question,
+                                     struct bytes name, struct bytes value)
 {
     if (bytes_equal(name, BYTES("metric")))
         return selector_add_metric(&question->selector, value);
     if (bytes_equal(name, BYTES("match")))
-        return selector_add_match(&question->selector, value);
+        return selector_add_match(&question->selector, value, request->service->settings,
+                                  &request->arena);
     if (bytes_equal(name, BYTES("limit")))
         return read_limit(value, &question->limit);
     if (!bytes_equal(name, BYTES("after")))
@@ -60,7 +61,7 @@ static struct question *read_question(struct request *request)
     selector_init(&question->selector);
     question->limit = LIMIT_DEFAULT;
     while (request_next_parameter(request, &at, &name, &value)) {
-        struct refusal refusal = read_parameter(question, name, value);
+        struct refusal refusal = read_parameter(request, question, name, value);
         if (refusal.status != STATUS_OK) {
             request_refuse(request, refusal);
             return NULL;
@@ -83,6 +84,16 @@ static void reply_rows(struct request *request, const struct writer *writer)
         request_reply(request, json_type, writer_text(writer));
 }
 
+/* True with the request refused when a regular expression met a limit on the way. */
+static bool refuse_failed(struct request *request, const struct question *question)
+{
+    enum status failure = question->selector.failure;
+    if (failure == STATUS_OK)
+        return false;
+    request_refuse(request, refusal_of(failure, request->service->settings));
+    return true;
+}
+
 /* ---- /v1/series ---- */
 
 void series_end(struct request *request)
@@ -98,8 +109,8 @@ void series_end(struct request *request)
         request_refuse(request, refusal);
         return;
     }
-    struct series_page *page = series_page_make(&question->selector, from, question->limit,
-                                                settings, &request->arena);
+    struct series_page *page =
+        series_page_make(&question->selector, from, question->limit, settings, &request->arena);
     if (page == NULL) {
         request_refuse_arena(request);
         return;
@@ -112,6 +123,8 @@ void series_end(struct request *request)
         done = series_rows_step(&writer, page, &engine->store, request->now_ms, SWEEP_SLICE);
         service_unlock_engine(request->service);
     }
+    if (refuse_failed(request, question))
+        return;
     series_rows_end(&writer, page);
     reply_rows(request, &writer);
 }
@@ -139,6 +152,8 @@ void series_delete_end(struct request *request)
         done = deletion_step(deletion, &engine->store, SWEEP_SLICE);
         service_unlock_engine(request->service);
     }
+    if (refuse_failed(request, question))
+        return;
     deletion_write(&writer, deletion);
     reply_rows(request, &writer);
 }
@@ -149,7 +164,7 @@ void series_delete_end(struct request *request)
  * `label` NULL: the names of labels; else the values of that one. The page, or NULL with the
  * request refused.
  */
-static struct name_page *collect_names(struct request *request, const struct question *question,
+static struct name_page *collect_names(struct request *request, struct question *question,
                                        const struct bytes *label)
 {
     const struct settings *settings = request->service->settings;
@@ -170,7 +185,7 @@ static struct name_page *collect_names(struct request *request, const struct que
         done = names_step(names, &engine->store, SWEEP_SLICE);
         service_unlock_engine(request->service);
     }
-    return page;
+    return refuse_failed(request, question) ? NULL : page;
 }
 
 void labels_end(struct request *request)
@@ -178,8 +193,7 @@ void labels_end(struct request *request)
     struct writer writer;
     struct question *question = read_question(request);
     struct name_page *page = question == NULL ? NULL : collect_names(request, question, NULL);
-    if (page == NULL ||
-        !page_writer(request, name_rows_bytes(request->service->settings), &writer))
+    if (page == NULL || !page_writer(request, name_rows_bytes(request->service->settings), &writer))
         return;
     label_names_write(&writer, page);
     reply_rows(request, &writer);
@@ -207,8 +221,7 @@ void label_values_end(struct request *request)
         return;
     struct question *question = read_question(request);
     struct name_page *page = question == NULL ? NULL : collect_names(request, question, &label);
-    if (page == NULL ||
-        !page_writer(request, name_rows_bytes(request->service->settings), &writer))
+    if (page == NULL || !page_writer(request, name_rows_bytes(request->service->settings), &writer))
         return;
     label_values_write(&writer, label, page);
     reply_rows(request, &writer);

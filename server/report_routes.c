@@ -310,15 +310,36 @@ static void write_config_row(struct writer *writer, const struct service *servic
     writer_char(writer, '}');
 }
 
+/* What the tiers' bytes have come to mean by now: how far back each of them reaches. */
+static void write_windows(struct writer *writer, struct service *service)
+{
+    struct engine *engine = service_lock_engine(service);
+    struct report_history history =
+        report_history_make(&engine->history, clock_now_ms(&service->clock));
+    service_unlock_engine(service);
+    for (int tier = 0; tier < TIER_COUNT; tier++) {
+        char name[TIER_NAME_BYTES];
+        tier_name(history.tiers[tier].width_ms, name);
+        writer_string(writer, tier == 0 ? "\n  {\"tier\": \"" : ",\n  {\"tier\": \"");
+        writer_string(writer, name);
+        writer_string(writer, "\", \"retention_seconds\": ");
+        writer_seconds(writer, history.tiers[tier].retention_ms);
+        writer_char(writer, '}');
+    }
+}
+
 void config_end(struct request *request)
 {
     struct writer writer;
-    if (!request_writer(request, settings_count * CONFIG_ROW_BYTES, &writer))
+    size_t bytes = (settings_count + TIER_COUNT) * CONFIG_ROW_BYTES;
+    if (!request_writer(request, bytes, &writer))
         return;
     writer_string(&writer, "{\"settings\": {");
     for (size_t i = 0; i < settings_count; i++)
         write_config_row(&writer, request->service, i);
-    writer_string(&writer, "\n}}\n");
+    writer_string(&writer, "\n}, \"windows\": [");
+    write_windows(&writer, request->service);
+    writer_string(&writer, "\n]}\n");
     ENSURE(!writer.full);
     request_reply(request, json_type, writer_text(&writer));
 }

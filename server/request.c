@@ -69,6 +69,7 @@ void request_begin(struct request *request, struct service *service, struct byte
     request->content_type = request->content_encoding = (struct bytes){"", 0};
     request->accept = request->accept_encoding = (struct bytes){"", 0};
     request->push = NULL;
+    request->summarizing = NULL;
     request->is_push = request->is_pushgateway = request->has_headers = request->expects = false;
     request->refused = refusal_plain(STATUS_OK);
     request->refused_accepted = request->refused_rejected = 0;

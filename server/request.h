@@ -22,6 +22,7 @@
 
 struct service;
 struct route;
+struct summarizing;
 struct MHD_Response;
 
 enum method {
@@ -75,6 +76,7 @@ struct request {
     struct bytes accept;
     struct bytes accept_encoding;
     struct push *push;
+    struct summarizing *summarizing; /* summarize_route.c's */
     struct refusal refused; /* STATUS_OK as long as it is not */
     uint64_t refused_accepted; /* what a push had applied when it was refused */
     uint64_t refused_rejected;

@@ -33,12 +33,20 @@ void pushgateway_begin(struct request *request);
 void push_body(struct request *request, struct bytes bytes);
 void push_end(struct request *request);
 
+/* summarize_route.c */
+void summarize_begin(struct request *request);
+void summarize_body(struct request *request, struct bytes bytes);
+void summarize_end(struct request *request);
+
 /* read_routes.c */
 void series_end(struct request *request);
 void series_delete_end(struct request *request);
 void labels_end(struct request *request);
 void label_values_end(struct request *request);
 void cardinality_end(struct request *request);
+
+/* query_route.c */
+void query_end(struct request *request);
 
 /* report_routes.c */
 void metrics_end(struct request *request);

@@ -8,6 +8,7 @@
 
 #include <malloc.h>
 #include <sys/resource.h>
+#include <time.h>
 
 /* ---- growth: the pool that request arenas share, behind its own lock ---- */
 
@@ -90,6 +91,8 @@ void service_init(struct service *service, const struct options *options, const 
     service->engine = region_take(region, sizeof *service->engine);
     engine_init(service->engine, service->settings, service->ledger, seed, service->start_ms,
                 region);
+    service->own = region_take(region, sizeof *service->own);
+    own_init(service->own, service->settings, seed, service->start_ms, service->ledger, region);
     charge_fixed(service);
     region_seal(region);
     ENSURE(region->used == region->bytes); /* the plan added up what was taken, to the byte */
@@ -287,13 +290,65 @@ void service_report(struct service *service, struct report_figures *figures)
         .plan = service->plan,
         .ledger = service->ledger,
         .store = &engine->store,
-        .ledger_mismatch_bytes = engine->audit.mismatch_bytes,
-        .audits = engine->audit.audits,
+        .history = report_history_make(&engine->history, figures->world.now_ms),
+        .own_history = report_history_make(&service->own->engine.history, figures->world.now_ms),
+        .cache = report_cache_make(&engine->cache, figures->world.now_ms),
+        .ledger_mismatch_bytes =
+            engine->audit.mismatch_bytes + service->own->engine.audit.mismatch_bytes,
+        .audits = engine->audit.audits + service->own->engine.audit.audits,
         .accepted_samples = engine->accepted_samples,
         .rejected_samples = figures->rejected_samples,
     };
     service_unlock_engine(service);
     figures->input.ledger_mismatch_bytes += growth_mismatch(service);
+}
+
+/* ---- time ---- */
+
+/*
+ * Between two steps whoever waits for the lock gets it: without the pause the ticker, which is
+ * running, would mostly take it again first.
+ */
+static void pause_between_steps(void)
+{
+    const struct timespec pause = {.tv_nsec = 50000};
+    nanosleep(&pause, NULL);
+}
+
+/* Some half a second of them; what is left goes on with the next tick. Other things wait for it. */
+#define STEPS_EACH_TICK 4096
+
+static void tick_engine(struct service *service, struct engine *engine, int64_t now_ms)
+{
+    service_lock_engine(service);
+    engine_tick(engine, now_ms);
+    bool more = engine_step(engine, now_ms);
+    service_unlock_engine(service);
+    for (int step = 0; more && step < STEPS_EACH_TICK; step++) {
+        pause_between_steps();
+        service_lock_engine(service);
+        more = engine_step(engine, now_ms);
+        service_unlock_engine(service);
+    }
+}
+
+static void observe_own(struct service *service)
+{
+    struct report_figures figures;
+    service_report(service, &figures);
+    service_lock_engine(service);
+    own_observe(service->own, &figures.input, figures.world.now_ms);
+    service_unlock_engine(service);
+}
+
+void service_tick_engines(struct service *service, bool observe)
+{
+    int64_t now_ms = clock_now_ms(&service->clock);
+    atomic_store_explicit(&service->ledger->now_ms, now_ms, memory_order_relaxed);
+    tick_engine(service, service->engine, now_ms);
+    tick_engine(service, &service->own->engine, now_ms);
+    if (observe)
+        observe_own(service);
 }
 
 /* ---- the end ---- */

@@ -17,7 +17,7 @@
 #include "machine.h"
 #include "options.h"
 
-#include "engine/engine.h"
+#include "engine/own.h"
 #include "engine/plan_make.h"
 #include "memory/blocks.h"
 #include "reply/report_input.h"
@@ -40,6 +40,7 @@ struct service {
     struct ledger *ledger;
     pthread_mutex_t engine_lock;
     struct engine *engine;
+    struct own *own; /* the service's own history, under the same lock */
 
     pthread_mutex_t growth_lock;
     struct blocks growth;
@@ -92,6 +93,12 @@ struct report_figures {
     uint64_t rejected_samples[STATUS_COUNT];
 };
 void service_report(struct service *service, struct report_figures *figures);
+
+/*
+ * Seals and folds what is due in both engines, in steps with the lock let go of between them, and
+ * the service's own figures are taken down when `observe`. The ticker's.
+ */
+void service_tick_engines(struct service *service, bool observe);
 
 /*
  * True when nothing of any request is live: request pools and scratch are at 0 and as much was

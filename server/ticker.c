@@ -8,25 +8,33 @@
 #define TICKS_PER_SECOND 20
 #define TICKS_PER_LOOK 5 /* four looks a second at clients that may have gone */
 
-static void tick_engine(struct service *service)
-{
-    int64_t now_ms = clock_now_ms(&service->clock);
-    atomic_store_explicit(&service->ledger->now_ms, now_ms, memory_order_relaxed);
-    struct engine *engine = service_lock_engine(service);
-    engine_tick(engine, now_ms);
-    service_unlock_engine(service);
-}
-
+/* A step forward is adopted, a step back is not; either is said once, where it happens. */
 static void follow_clock(struct service *service)
 {
+    int64_t behind_ms = clock_offset_ms(&service->clock);
     int64_t step_ms = clock_follow(&service->clock);
+    int64_t now_behind_ms = clock_offset_ms(&service->clock);
     if (step_ms != 0)
         log_warning(&service->log, "clock_step", "adopted_ms=%lld", (long long)step_ms);
+    if (now_behind_ms > behind_ms + CLOCK_STEP_MS)
+        log_warning(&service->log, "clock_step", "not_followed_ms=%lld",
+                    (long long)now_behind_ms);
 }
 
-static void tick(struct service *service, uint64_t count)
+/* Once in each window of the finest tier: figures taken more often would be of no use. */
+static bool is_to_observe(struct ticker *ticker)
 {
-    tick_engine(service);
+    uint64_t window = (uint64_t)clock_now_ms(&ticker->service->clock) /
+                      ticker->service->settings->windows_fine;
+    bool is_new = window != ticker->observed_window;
+    ticker->observed_window = window;
+    return is_new;
+}
+
+static void tick(struct ticker *ticker, uint64_t count)
+{
+    struct service *service = ticker->service;
+    service_tick_engines(service, is_to_observe(ticker));
     unsigned reaped = connections_reap(&service->connections);
     if (reaped > 0)
         log_warning(&service->log, "connections_ended", "cause=timeout count=%u", reaped);
@@ -64,7 +72,7 @@ static void *run(void *argument)
     struct timespec next;
     clock_gettime(CLOCK_MONOTONIC, &next);
     for (uint64_t count = 0; wait(ticker, &next); count++)
-        tick(ticker->service, count);
+        tick(ticker, count);
     return NULL;
 }
 

@@ -4,6 +4,11 @@
 #
 #   tests/run.sh            all steps
 #   tests/run.sh http …     the steps whose names contain one of these
+#
+# The long ones are run by hand:
+#
+#   /usr/bin/python3 tests/real/query.py build/release/server/mayfly [SECONDS]
+#                           five minutes: pushes each second, asks each window, and compares with what was pushed
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1

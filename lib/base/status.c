@@ -61,6 +61,10 @@ static const struct governed governed[] = {
     GOVERNED(LABEL_SET_TOO_LONG, "limits.label_set_bytes", limits_label_set_bytes),
     GOVERNED(TOO_MANY_LABELS, "limits.labels", limits_labels),
     GOVERNED(ELEMENT_TOO_LARGE, "limits.element_bytes", limits_element_bytes),
+    GOVERNED(REGEX_TOO_COSTLY, "limits.regex_steps", limits_regex_steps),
+    GOVERNED(TOO_MANY_CELLS, "limits.query_cells", limits_query_cells),
+    GOVERNED(TOO_MANY_GROUPS, "limits.query_groups", limits_query_groups),
+    GOVERNED(TOO_MANY_POINTS, "limits.query_points", limits_query_points),
     GOVERNED(TOO_DEEP, "limits.json_depth", limits_json_depth),
 };
 

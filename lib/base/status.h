@@ -27,6 +27,7 @@ struct refusal {
     uint32_t element; /* counted from 1 in a JSON array, else 0 */
     uint64_t line;    /* counted from 1, 0 when it is not about a line */
     uint64_t limit;
+    uint64_t needed;     /* what it would have taken, where the message says so */
     const char *setting; /* "limits.line_bytes" */
     const char *detail;
 };

@@ -11,6 +11,13 @@
 #define PREFETCH_INDEX 12
 #define PREFETCH_SERIES 6
 
+void engine_plan(const struct settings *settings, uint64_t pools[static POOL_COUNT])
+{
+    store_plan(settings, pools);
+    history_plan(settings, pools);
+    pools[POOL_CACHE] = lru_bytes(settings->cache_bytes);
+}
+
 void engine_init(struct engine *engine, const struct settings *settings, struct ledger *ledger,
                  uint64_t seed, int64_t now_ms, struct region *region)
 {
@@ -18,6 +25,9 @@ void engine_init(struct engine *engine, const struct settings *settings, struct 
     engine->settings = settings;
     engine->ledger = ledger;
     store_init(&engine->store, settings, seed, now_ms, ledger, region);
+    lru_init(&engine->cache, settings->cache_bytes, ledger, region);
+    engine->store.has_history = true;
+    history_init(&engine->history, settings, &engine->store, &engine->cache, ledger, region);
 }
 
 static struct refusal conflict(const struct sample *sample, const struct store_outcome *outcome)
@@ -30,6 +40,14 @@ static struct refusal conflict(const struct sample *sample, const struct store_o
     };
 }
 
+static void count_accepted(struct engine *engine, const struct sample *sample,
+                           const struct store_outcome *outcome, struct report *report)
+{
+    engine->accepted_samples += sample->lines;
+    report->accepted += sample->lines;
+    report->overflowed += outcome->overflowed ? sample->lines : 0;
+}
+
 static void apply_one(struct engine *engine, const struct sample *sample, struct report *report,
                       int64_t now_ms)
 {
@@ -38,12 +56,10 @@ static void apply_one(struct engine *engine, const struct sample *sample, struct
     if (sample->follows)
         return; /* counted with the first value of its sample */
     if (status != STATUS_OK) {
-        report_reject(report, conflict(sample, &outcome));
+        report_reject_lines(report, conflict(sample, &outcome), sample->lines);
         return;
     }
-    engine->accepted_samples++;
-    report->accepted++;
-    report->overflowed += outcome.overflowed;
+    count_accepted(engine, sample, &outcome, report);
 }
 
 static void apply_run(struct engine *engine, const struct sample *samples, uint32_t count,
@@ -73,7 +89,7 @@ static void admit(struct engine *engine, const struct held_samples *held, struct
             const struct sample *sample = &held->samples[i];
             if (store_admit(&engine->store, sample, now_ms, &outcome) != STATUS_OK &&
                 !sample->follows)
-                report_reject(report, conflict(sample, &outcome));
+                report_reject_lines(report, conflict(sample, &outcome), sample->lines);
         }
     }
 }
@@ -100,9 +116,7 @@ static void apply_admitted(struct engine *engine, const struct sample *sample,
     }
     if (sample->follows)
         return;
-    engine->accepted_samples++;
-    report->accepted++;
-    report->overflowed += outcome.overflowed;
+    count_accepted(engine, sample, &outcome, report);
 }
 
 void engine_apply_held(struct engine *engine, const struct held_samples *held,
@@ -133,9 +147,18 @@ static uint64_t slots_held(const struct slots *slots)
 }
 
 /* What the pool's own structure says is live; false for pools that the engine does not own. */
-static bool pool_held(const struct store *store, enum pool pool, uint64_t *held)
+static bool pool_held(const struct engine *engine, enum pool pool, uint64_t *held)
 {
+    const struct store *store = &engine->store;
     switch (pool) {
+    case POOL_WINDOWS_FINE:
+    case POOL_WINDOWS_MIDDLE:
+    case POOL_WINDOWS_COARSE:
+        *held = history_held(&engine->history, (enum tier)(pool - POOL_WINDOWS_FINE));
+        return true;
+    case POOL_CACHE:
+        *held = lru_held(&engine->cache);
+        return true;
     case POOL_FAMILIES:
         *held = slots_held(&store->families);
         return true;
@@ -144,6 +167,9 @@ static bool pool_held(const struct store *store, enum pool pool, uint64_t *held)
         return true;
     case POOL_HISTOGRAMS:
         *held = slots_held(&store->histograms);
+        return true;
+    case POOL_BUCKETS:
+        *held = slots_held(&store->buckets);
         return true;
     case POOL_SETS:
         *held = slots_held(&store->sets);
@@ -166,7 +192,7 @@ static void audit_next(struct engine *engine)
     enum pool pool = engine->audit.next;
     uint64_t held = 0;
     engine->audit.next = (pool + 1) % POOL_COUNT;
-    if (!pool_held(&engine->store, pool, &held))
+    if (!pool_held(engine, pool, &held))
         return;
     uint64_t live = ledger_figures(engine->ledger, pool).live_bytes;
     uint64_t mismatch = live > held ? live - held : held - live;
@@ -177,6 +203,12 @@ static void audit_next(struct engine *engine)
 
 void engine_tick(struct engine *engine, int64_t now_ms)
 {
+    history_step(&engine->history, &engine->store, now_ms);
     store_expire(&engine->store, now_ms, EXPIRE_EACH_TICK);
     audit_next(engine);
+}
+
+bool engine_step(struct engine *engine, int64_t now_ms)
+{
+    return history_step(&engine->history, &engine->store, now_ms);
 }

@@ -3,8 +3,8 @@
  *
  *     a batch of samples ──engine_apply──> totals
  *     a held push ──engine_apply_held──> totals, or nothing
- *     a tick of the clock ──engine_tick──> expiry, audit
- *     a question ──(lib/query, lib/reply over engine->store)──> pages of an answer
+ *     a tick of the clock ──engine_tick──> windows sealed and folded, expiry, audit
+ *     a question ──(lib/query, lib/reply over store, history, cache)──> pages of an answer
  *
  * The engine is the service without the world: time is an argument, memory a region, randomness a
  * seed. It knows no lock; its owner calls each verb under one, and reads `store` under the same.
@@ -16,12 +16,16 @@
 #define ENGINE_ENGINE_H
 
 #include "ingest/push.h"
+#include "memory/lru.h"
+#include "store/history.h"
 #include "store/store.h"
 
 struct engine {
     const struct settings *settings;
     struct ledger *ledger;
     struct store store;
+    struct history history;
+    struct lru cache; /* results of sealed windows */
     uint64_t accepted_samples;
     uint64_t rejected_samples[STATUS_COUNT];
     struct {
@@ -32,10 +36,10 @@ struct engine {
     } audit;
 };
 
-/*
- * Carves the store out of the region as store_plan said. The ledger and the settings outlive the
- * engine.
- */
+/* What engine_init takes from the region, written to the places of its pools. */
+void engine_plan(const struct settings *settings, uint64_t pools[static POOL_COUNT]);
+
+/* Carves that out of the region. The ledger and the settings outlive the engine. */
 void engine_init(struct engine *engine, const struct settings *settings, struct ledger *ledger,
                  uint64_t seed, int64_t now_ms, struct region *region);
 
@@ -57,9 +61,15 @@ void engine_apply_held(struct engine *engine, const struct held_samples *held,
 void engine_count_rejected(struct engine *engine, const struct report *report);
 
 /*
- * Expiry and a slice of the audit: at most some tens of microseconds. Called about twenty times a
- * second.
+ * Expiry, a slice of the audit, and the first step of what is to be sealed or folded: at most some
+ * 100 us. Called about twenty times a second.
  */
 void engine_tick(struct engine *engine, int64_t now_ms);
+
+/*
+ * The next step of what is to be sealed or folded at this time, some 50 us; false when there is
+ * nothing. After a tick it is called until then, and the lock let go of between two.
+ */
+bool engine_step(struct engine *engine, int64_t now_ms);
 
 #endif

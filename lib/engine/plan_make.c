@@ -5,12 +5,14 @@
 #include "engine/plan_make.h"
 
 #include "engine/engine.h"
+#include "engine/own.h"
 #include "ingest/inflate.h"
 #include "memory/arena.h"
 #include "memory/blocks.h"
 #include "reply/writer.h"
-#include "store/exp_histogram.h"
-#include "store/hyperloglog.h"
+#include "store/classic.h"
+#include "store/histogram.h"
+#include "store/unique.h"
 
 #define KIB(n) ((uint64_t)(n) << 10)
 #define MIB(n) ((uint64_t)(n) << 20)
@@ -80,7 +82,8 @@ static void plan_pools(struct plan *plan, const struct plan_world *world)
     pools[POOL_FIXED] = region_piece_bytes(sizeof(struct engine)) +
                         region_piece_bytes(sizeof(struct ledger)) +
                         region_piece_bytes(workers * world->worker_bytes);
-    store_plan(s, pools);
+    pools[POOL_OWN] = own_bytes(s);
+    engine_plan(s, pools);
 }
 
 static void plan_add_up(struct plan *plan, const struct plan_world *world)
@@ -141,9 +144,13 @@ static void choose_fixed(struct settings *s, const struct plan_world *world)
     choose(&s->server_connections, clamp(own / KIB(224), 16, most));
     choose(&s->limits_families, clamp(s->memory / KIB(64), 64, 4096));
     choose(&s->limits_scratch_bytes, clamp(s->memory / 64, KIB(64), KIB(512)));
+    choose(&s->windows_own_bytes, clamp(own / 22, KIB(256), KIB(2560)));
     choose(&s->requests_bytes, clamp(own / 9 / KIB(64) * KIB(64), KIB(256), MIB(256)));
     choose(&s->limits_request_bytes, clamp(s->requests_bytes / 2, KIB(128), MIB(64)));
     choose(&s->limits_zstd_window_bytes, zstd_window(s));
+    choose(&s->limits_query_groups, clamp(s->limits_request_bytes / KIB(3), 16, 1024));
+    choose(&s->limits_query_points, clamp(s->limits_request_bytes / 32, 1024, 100000));
+    choose(&s->limits_summary_groups, clamp(s->limits_request_bytes / KIB(3), 16, 1000));
 }
 
 static uint64_t socket_bytes(uint64_t connections, uint64_t each)
@@ -169,11 +176,11 @@ static void choose_sockets(struct plan *plan, const struct plan_world *world)
 }
 
 /*
- * Two and a half label blocks a series (100 bytes of labels take two), five a family (name, HELP,
+ * Two and a half label blocks a series (100 bytes of labels take two), four a family (name, HELP,
  * overflow series).
  */
 #define SERIES_LABEL_BYTES 160
-#define FAMILY_LABEL_BYTES 320
+#define FAMILY_LABEL_BYTES 256
 
 static uint64_t label_bytes_for(uint64_t series, uint64_t families)
 {
@@ -181,10 +188,20 @@ static uint64_t label_bytes_for(uint64_t series, uint64_t families)
 }
 
 /*
- * The series classes share what is left: most are plain, and a histogram costs as much as five of
- * them.
+ * History and cache have their shares first. The finest tier has the largest: it is what is asked
+ * most, and its windows are the shortest. The cache holds results, which are small.
  */
-#define HISTOGRAMS_PERCENT 22
+#define FINE_PERCENT 18
+#define MIDDLE_PERCENT 8
+#define COARSE_PERCENT 8
+#define CACHE_PERCENT 4
+
+/*
+ * Then the series classes: most are plain, and a histogram costs as much as five of them, one that
+ * is pushed as buckets as much as three.
+ */
+#define HISTOGRAMS_PERCENT 14
+#define BUCKETS_PERCENT 7
 #define SETS_PERCENT 4
 
 static uint64_t series_cost(void)
@@ -200,6 +217,52 @@ static uint64_t at_most(const char *path, uint64_t value)
     return value < ceiling ? value : ceiling;
 }
 
+/* A ring's least: each record ends in a directory of all its families, and there are some. */
+static uint64_t ring_floor(const struct settings *settings)
+{
+    uint64_t least = settings->limits_families * sizeof(struct directory_entry) * 16;
+    return least > KIB(32) ? least : KIB(32);
+}
+
+/* A share of what is left for a setting; what was chosen already takes none. */
+static uint64_t share_out(uint64_t *setting, bool is_auto, const char *path, uint64_t share,
+                          uint64_t unit_bytes)
+{
+    if (!is_auto)
+        return 0;
+    *setting = at_most(path, *setting + share / unit_bytes);
+    return share;
+}
+
+/* Shares of what is left for all that is counted in shares. Returns what they took. */
+static uint64_t share_out_all(struct settings *s, const struct settings *asked, uint64_t left)
+{
+    const struct {
+        const char *path;
+        uint64_t *setting;
+        uint64_t asked;
+        uint64_t percent;
+        uint64_t unit_bytes;
+    } shares[] = {
+#define SHARE(path, ident, percent, unit_bytes)                                                    \
+    {path, &s->ident, asked->ident, percent, unit_bytes}
+        SHARE("windows.fine_bytes", windows_fine_bytes, FINE_PERCENT, 1),
+        SHARE("windows.middle_bytes", windows_middle_bytes, MIDDLE_PERCENT, 1),
+        SHARE("windows.coarse_bytes", windows_coarse_bytes, COARSE_PERCENT, 1),
+        SHARE("cache.bytes", cache_bytes, CACHE_PERCENT, 1),
+        SHARE("histograms.max", histograms_max, HISTOGRAMS_PERCENT,
+              slot_cost(sizeof(struct histogram))),
+        SHARE("buckets.max", buckets_max, BUCKETS_PERCENT, slot_cost(sizeof(struct classic))),
+        SHARE("sets.max", sets_max, SETS_PERCENT, slot_cost(sizeof(struct unique))),
+#undef SHARE
+    };
+    uint64_t taken = 0;
+    for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++)
+        taken += share_out(shares[i].setting, shares[i].asked == SETTING_AUTO, shares[i].path,
+                          left * shares[i].percent / 100, shares[i].unit_bytes);
+    return taken;
+}
+
 /*
  * With the store at its least, what is left of `memory` is shared out among what was left to
  * `auto`.
@@ -207,34 +270,25 @@ static uint64_t at_most(const char *path, uint64_t value)
 static void choose_store(struct plan *plan, const struct plan_world *world)
 {
     struct settings *s = &plan->settings;
-    bool series = s->series_max == SETTING_AUTO;
-    bool labels = s->series_label_bytes == SETTING_AUTO;
-    bool histograms = s->histograms_max == SETTING_AUTO;
-    bool sets = s->sets_max == SETTING_AUTO;
+    const struct settings asked = *s;
+    choose(&s->windows_fine_bytes, ring_floor(s));
+    choose(&s->windows_middle_bytes, ring_floor(s));
+    choose(&s->windows_coarse_bytes, ring_floor(s));
+    choose(&s->cache_bytes, 0);
     choose(&s->series_max, 16);
     choose(&s->histograms_max, 16);
+    choose(&s->buckets_max, 16);
     choose(&s->sets_max, 4);
     choose(&s->series_label_bytes, label_bytes_for(s->series_max, s->limits_families));
     plan_add_up(plan, world);
     uint64_t left = plan->total < s->memory ? s->memory - plan->total : 0;
     left -= left / 64; /* rounding, and the tables that grow along */
     uint64_t rest = left;
-    if (sets) {
-        s->sets_max = at_most("sets.max", s->sets_max + left * SETS_PERCENT / 100 /
-                                              slot_cost(sizeof(struct hyperloglog)));
-        rest -= left * SETS_PERCENT / 100;
-    }
-    if (histograms) {
-        s->histograms_max =
-            at_most("histograms.max", s->histograms_max + left * HISTOGRAMS_PERCENT / 100 /
-                                          slot_cost(sizeof(struct exp_histogram)));
-        rest -= left * HISTOGRAMS_PERCENT / 100;
-    }
-    uint64_t label_share = labels ? SERIES_LABEL_BYTES : 0;
-    if (series)
-        s->series_max =
-            at_most("series.max",
-                    s->series_max + rest / (series_cost() - SERIES_LABEL_BYTES + label_share));
+    rest -= share_out_all(s, &asked, left);
+    bool labels = asked.series_label_bytes == SETTING_AUTO;
+    uint64_t cost = series_cost() - (labels ? 0 : SERIES_LABEL_BYTES);
+    if (asked.series_max == SETTING_AUTO)
+        s->series_max = at_most("series.max", s->series_max + rest / cost);
     if (labels)
         s->series_label_bytes = label_bytes_for(s->series_max, s->limits_families);
     plan_add_up(plan, world);
@@ -270,7 +324,7 @@ static const char *heaviest_setting(const struct plan *plan, const struct settin
     }
     /* families bring overflow series along, and their texts */
     uint64_t brought = plan->settings.limits_families *
-                       (FAMILY_OVERFLOWS * slot_cost(sizeof(struct series)) + FAMILY_LABEL_BYTES);
+                       (slot_cost(sizeof(struct series)) + FAMILY_LABEL_BYTES);
     brought = brought < weights[POOL_SERIES] ? brought : weights[POOL_SERIES];
     weights[POOL_SERIES] -= brought;
     weights[POOL_FAMILIES] += brought;
@@ -280,6 +334,10 @@ static const char *heaviest_setting(const struct plan *plan, const struct settin
     } advice[] = {
         {POOL_SERIES, "series.max"},          {POOL_LABELS, "series.label_bytes"},
         {POOL_HISTOGRAMS, "histograms.max"},  {POOL_SETS, "sets.max"},
+        {POOL_BUCKETS, "buckets.max"},        {POOL_CACHE, "cache.bytes"},
+        {POOL_WINDOWS_FINE, "windows.fine_bytes"},
+        {POOL_WINDOWS_MIDDLE, "windows.middle_bytes"},
+        {POOL_WINDOWS_COARSE, "windows.coarse_bytes"},
         {POOL_GROWTH, "requests.bytes"},      {POOL_REQUESTS, "server.connections"},
         {POOL_FAMILIES, "limits.families"},   {POOL_SCRATCH, "limits.scratch_bytes"},
         {POOL_RESERVE, "server.operator_connections"},
@@ -341,6 +399,12 @@ static const char *contradiction(const struct settings *s)
         return "server.connections: fewer than server.threads, which share them";
     if (s->server_connections > s->server_threads * PLAN_THREAD_CONNECTIONS)
         return "server.connections: more than 125 for each of server.threads";
+    if (s->windows_middle % s->windows_fine != 0 || s->windows_coarse % s->windows_middle != 0)
+        return "windows.middle, windows.coarse: each must be a multiple of the one before";
+    if (s->windows_fine_bytes < ring_floor(s) || s->windows_middle_bytes < ring_floor(s) ||
+        s->windows_coarse_bytes < ring_floor(s))
+        return "windows.fine_bytes, windows.middle_bytes, windows.coarse_bytes: each must be at "
+               "least 256 bytes for each of limits.families";
     if (s->limits_element_bytes > s->limits_scratch_bytes / 4)
         return "limits.element_bytes: more than a quarter of limits.scratch_bytes, in which an "
                "element is parsed";
@@ -413,10 +477,25 @@ static void say_product(struct writer *why, uint64_t count, const char *of, uint
     }
 }
 
+static void say_slots(struct writer *why, const struct settings *s, enum pool pool)
+{
+    if (pool == POOL_FAMILIES)
+        say_product(why, s->limits_families, " families x ", slot_cost(sizeof(struct family)));
+    else if (pool == POOL_SERIES)
+        say_product(why, s->series_max, " series x ", slot_cost(sizeof(struct series)));
+    else if (pool == POOL_HISTOGRAMS)
+        say_product(why, s->histograms_max, " histograms x ", slot_cost(sizeof(struct histogram)));
+    else if (pool == POOL_BUCKETS)
+        say_product(why, s->buckets_max, " histograms x ", slot_cost(sizeof(struct classic)));
+    else
+        say_product(why, s->sets_max, " sets x ", slot_cost(sizeof(struct unique)));
+    if (pool == POOL_SERIES)
+        writer_string(why, ", and an overflow series a family");
+}
+
 static void say_pool(struct writer *why, const struct plan *plan, enum pool pool)
 {
     const struct settings *s = &plan->settings;
-    uint64_t workers = s->server_threads + 1;
     switch (pool) {
     case POOL_REQUESTS:
         say_product(why, s->server_connections, " connections x ", s->limits_first_block_bytes);
@@ -430,29 +509,21 @@ static void say_pool(struct writer *why, const struct plan *plan, enum pool pool
                     OPERATOR_ARENA_BYTES);
         break;
     case POOL_SCRATCH:
-        say_product(why, workers, " threads x ", s->limits_scratch_bytes);
+        say_product(why, s->server_threads + 1, " threads x ", s->limits_scratch_bytes);
         break;
     case POOL_BATCHES:
         say_product(why, s->server_threads, " threads x ", sizeof(struct batch));
         break;
     case POOL_FAMILIES:
-        say_product(why, s->limits_families, " families x ", slot_cost(sizeof(struct family)));
-        break;
     case POOL_SERIES:
-        say_product(why, s->series_max, " series x ", slot_cost(sizeof(struct series)));
-        break;
     case POOL_HISTOGRAMS:
-        say_product(why, s->histograms_max, " histograms x ",
-                    slot_cost(sizeof(struct exp_histogram)));
-        break;
+    case POOL_BUCKETS:
     case POOL_SETS:
-        say_product(why, s->sets_max, " sets x ", slot_cost(sizeof(struct hyperloglog)));
+        say_slots(why, s, pool);
         break;
     default:
         writer_string(why, pool_rows[pool].text);
     }
-    if (pool == POOL_SERIES)
-        writer_string(why, ", and 3 overflow series a family");
 }
 
 static void write_pool_row(struct writer *writer, const struct plan *plan, enum pool pool)

@@ -27,11 +27,17 @@ char *batch_text(struct batch *batch, size_t bytes)
     return at;
 }
 
-static struct bytes text_copy(struct batch *batch, struct bytes text)
+const char *batch_copy(struct batch *batch, struct bytes text)
 {
-    char *at = batch_text(batch, text.length);
-    memcpy(at, text.at, text.length);
-    return (struct bytes){at, text.length};
+    return memcpy(batch_text(batch, text.length), text.at, text.length);
+}
+
+/* `bytes` at the next multiple of `grain`: fewer than `grain` bytes before them are lost. */
+static void *batch_place(struct batch *batch, size_t bytes, size_t grain)
+{
+    size_t lost = -(uintptr_t)(batch->text + batch->text_used) % grain;
+    batch_text(batch, lost);
+    return batch_text(batch, bytes);
 }
 
 size_t batch_declaration_bytes(struct declaration declaration)
@@ -42,12 +48,20 @@ size_t batch_declaration_bytes(struct declaration declaration)
 
 const struct declaration *batch_declaration(struct batch *batch, struct declaration declaration)
 {
-    size_t grain = _Alignof(struct declaration);
-    batch_text(batch, (grain - batch->text_used % grain) % grain);
-    struct declaration *copy = (struct declaration *)(void *)batch_text(batch, sizeof *copy);
-    copy->help = text_copy(batch, declaration.help);
-    copy->unit = text_copy(batch, declaration.unit);
+    struct declaration *copy = batch_place(batch, sizeof *copy, _Alignof(struct declaration));
+    copy->help = (struct bytes){batch_copy(batch, declaration.help), declaration.help.length};
+    copy->unit = (struct bytes){batch_copy(batch, declaration.unit), declaration.unit.length};
     return copy;
+}
+
+size_t batch_child_bytes(const struct child *child)
+{
+    return child_bytes(child) + _Alignof(struct child);
+}
+
+const struct child *batch_child(struct batch *batch, const struct child *child)
+{
+    return child_copy(child, batch_place(batch, child_bytes(child), _Alignof(struct child)));
 }
 
 struct refusal batch_flush(struct intake *intake)
@@ -67,8 +81,13 @@ struct refusal batch_flush(struct intake *intake)
 
 void report_reject(struct report *report, struct refusal refusal)
 {
-    report->rejected++;
-    report->rejected_by[refusal.status]++;
+    report_reject_lines(report, refusal, 1);
+}
+
+void report_reject_lines(struct report *report, struct refusal refusal, uint32_t lines)
+{
+    report->rejected += lines;
+    report->rejected_by[refusal.status] += lines;
     if (report->error_count < REPORT_ERRORS)
         report->errors[report->error_count++] = refusal;
 }

@@ -32,6 +32,7 @@ struct batch {
     char text[BATCH_TEXT_BYTES];
 };
 
+/* Counts what was pushed: a child of a histogram or summary is as many samples as it had lines. */
 struct report {
     uint64_t accepted;
     uint64_t rejected;
@@ -53,9 +54,9 @@ struct intake {
     struct ledger *ledger;
     uint64_t seed; /* of fingerprints */
     /*
-     * Takes the batch's samples and calls report_accept or report_reject for each; not OK ends the
-     * request (an atomic push that no longer fits its arena). The batch is emptied by batch_flush,
-     * not by it.
+     * Takes the batch's samples and counts each in the report, accepted or rejected; not OK ends
+     * the request (an atomic push that no longer fits its arena). The batch is emptied by
+     * batch_flush, not by it.
      */
     struct refusal (*flush)(void *context, struct intake *intake);
     void *context;
@@ -82,10 +83,20 @@ char *batch_text(struct batch *batch, size_t bytes);
 const struct declaration *batch_declaration(struct batch *batch, struct declaration declaration);
 size_t batch_declaration_bytes(struct declaration declaration);
 
+/* The same for a child and its bounds; labels and name are texts like any other. */
+const struct child *batch_child(struct batch *batch, const struct child *child);
+size_t batch_child_bytes(const struct child *child);
+
+/* A copy of the text; its length was reserved before. */
+const char *batch_copy(struct batch *batch, struct bytes text);
+
 /* Hands all samples over and empties the batch. */
 struct refusal batch_flush(struct intake *intake);
 
 /* One sample was rejected where `refusal` says. Only the first errors are kept; all are counted. */
 void report_reject(struct report *report, struct refusal refusal);
+
+/* The same for a sample that came in so many lines: each is counted, it is one error. */
+void report_reject_lines(struct report *report, struct refusal refusal, uint32_t lines);
 
 #endif

@@ -34,10 +34,11 @@ static void skip_blanks(struct sniffer *sniffer, struct bytes *input)
 /* Blank lines count, so that errors name the right one. */
 static struct refusal feed_blank_lines(struct sniffer *sniffer, struct intake *intake)
 {
-    static const char newlines[] = "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n";
+    char newlines[1024];
     struct refusal refusal = refusal_plain(STATUS_OK);
+    memset(newlines, '\n', sizeof newlines);
     while (sniffer->blank_lines > 0 && refusal.status == STATUS_OK) {
-        size_t most = sizeof newlines - 1;
+        size_t most = sizeof newlines;
         size_t count = sniffer->blank_lines < most ? (size_t)sniffer->blank_lines : most;
         refusal = sniffer->chosen->feed(sniffer->chosen, (struct bytes){newlines, count}, intake);
         sniffer->blank_lines -= count;

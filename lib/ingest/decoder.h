@@ -3,9 +3,10 @@
  *
  *     feed(bytes) feed(bytes) … finish()        bytes may be cut anywhere
  *
- * A decoder keeps only what a cut can leave behind: a partial line or element, and the declarations
- * in force. All of it is taken from the request's arena when the decoder is made, or with the first
- * byte where that chooses the format: before its first sample, so that a 503 comes before it too.
+ * A decoder keeps only what a cut can leave behind: a partial line or element, the child of a
+ * histogram whose lines still come, and the declarations in force. All of it is taken from the
+ * request's arena when the decoder is made, or with the first byte where that chooses the format:
+ * before its first sample, so that a 503 comes before it too.
  *
  * Owner: the request. Lifetime: request. Threads: one.
  */
@@ -30,6 +31,8 @@ struct decoder {
     struct refusal (*finish)(struct decoder *decoder, struct intake *intake);
 };
 
+struct json_element;
+
 /* What decides a decoder's size and its samples. */
 struct decoder_options {
     enum format format;
@@ -37,6 +40,8 @@ struct decoder_options {
         body_bytes; /* what the body is known to come to at most; UINT64_MAX when it is not known */
     const struct label_list
         *labels; /* added to each sample and winning over its own; may be NULL */
+    /* What takes the objects of NDJSON and JSON; NULL: json_element_read, which makes samples. */
+    struct refusal (*read_object)(const struct json_element *element, struct intake *intake);
 };
 
 /* NULL when the arena refused; it says why. */

@@ -19,6 +19,7 @@
 struct json_decoder {
     struct decoder decoder;
     const struct label_list *labels; /* of the path; NULL when there are none */
+    struct refusal (*read)(const struct json_element *element, struct intake *intake);
     union {
         struct line_reader reader;     /* FORMAT_NDJSON */
         struct json_splitter splitter; /* FORMAT_JSON */
@@ -84,7 +85,7 @@ static struct refusal take_line(struct json_decoder *json, enum line_event event
         return ok();
     }
     struct json_element element = {line, json->reader.line, 0, json->labels};
-    return json_element_read(&element, intake);
+    return json->read(&element, intake);
 }
 
 static struct refusal ndjson_feed(struct decoder *decoder, struct bytes input,
@@ -135,7 +136,7 @@ static struct refusal take_element(struct json_decoder *json, enum split_event e
     uint32_t number = json->splitter.element;
     if (event == SPLIT_ELEMENT) {
         struct json_element element = {text, line, number, json->labels};
-        return json_element_read(&element, intake);
+        return json->read(&element, intake);
     }
     struct refusal refusal = refusal_of_split(event, intake->settings);
     refusal.line = line;
@@ -219,7 +220,10 @@ struct decoder *json_decoder_make(const struct decoder_options *options,
     struct json_decoder *json = arena_push(arena, sizeof *json + bytes);
     if (json == NULL)
         return NULL;
-    *json = (struct json_decoder){.labels = options->labels};
+    *json = (struct json_decoder){
+        .labels = options->labels,
+        .read = options->read_object == NULL ? json_element_read : options->read_object,
+    };
     char *buffer = (char *)(json + 1);
     if (ndjson)
         ndjson_init(json, buffer, bytes, settings);

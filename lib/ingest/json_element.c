@@ -388,10 +388,8 @@ static struct sample texts_make(const struct json_element *element, const struct
         .line = sample_line_number(element->line),
         .element = element->element,
         .name_length = (uint16_t)draft->name.length,
-        .family_length = (uint16_t)draft->name.length,
         .labels_length = (uint16_t)draft->labels_bytes,
         .kind = (uint8_t)draft->kind,
-        .part = PART_VALUE,
     };
 }
 
@@ -421,6 +419,7 @@ static struct refusal draft_add(const struct json_element *element, const struct
         if (i == 0 || batch->count == 0)
             sample = texts_make(element, draft, intake);
         sample.follows = i > 0;
+        sample.lines = i == 0;
         set_value(&sample, draft, i, intake->seed);
         *batch_add(batch) = sample;
     }
@@ -443,4 +442,40 @@ struct refusal json_element_read(const struct json_element *element, struct inta
     ledger_visit(intake->ledger, POOL_SCRATCH, arena_used(intake->scratch));
     arena_rewind(intake->scratch, mark);
     return fatal;
+}
+
+/* ---- fields ---- */
+
+static struct json_field field_make(const json_t *value)
+{
+    struct json_field field = {.kind = JSON_FIELD_OTHER};
+    if (value == NULL) {
+        field.kind = JSON_FIELD_MISSING;
+    } else if (json_is_number(value)) {
+        field.kind = JSON_FIELD_NUMBER;
+        field.number = json_number_value(value);
+    } else if (json_is_string(value) || json_is_boolean(value)) {
+        field.kind = JSON_FIELD_TEXT;
+        field.text = json_is_string(value) ? text_of(value)
+                                           : bytes_of(json_is_true(value) ? "true" : "false");
+    }
+    return field;
+}
+
+struct refusal json_fields_read(const struct json_element *element, struct intake *intake,
+                                const struct bytes *names, size_t count,
+                                struct json_field *fields)
+{
+    json_t *root = NULL;
+    struct refusal refusal = read_root(element, intake->scratch, intake->settings, &root);
+    if (refusal.status != STATUS_OK)
+        return refusal;
+    const json_t *labels = json_object_get(root, "labels");
+    for (size_t i = 0; i < count; i++) {
+        const json_t *value = json_object_getn(root, names[i].at, names[i].length);
+        if (value == NULL && labels != NULL) /* NULL, too, when labels is no object */
+            value = json_object_getn(labels, names[i].at, names[i].length);
+        fields[i] = field_make(value);
+    }
+    return ok();
 }

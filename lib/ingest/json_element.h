@@ -48,4 +48,28 @@ bool json_element_is_set_up(void);
  */
 struct refusal json_element_read(const struct json_element *element, struct intake *intake);
 
+/* ---- fields of an object that need not be a sample ---- */
+
+enum json_field_kind {
+    JSON_FIELD_MISSING,
+    JSON_FIELD_NUMBER,
+    JSON_FIELD_TEXT,  /* a string, or "true" or "false" */
+    JSON_FIELD_OTHER, /* null, an object or an array */
+};
+
+struct json_field {
+    enum json_field_kind kind;
+    double number;
+    struct bytes text; /* in the scratch */
+};
+
+/*
+ * Finds the object's fields of these names: its own, or else those of its object `labels`. What
+ * they are and lead to ends when the caller rewinds intake->scratch. Not OK: it is no JSON object
+ * that can be read, as of json_element_read; nothing is reported.
+ */
+struct refusal json_fields_read(const struct json_element *element, struct intake *intake,
+                                const struct bytes *names, size_t count,
+                                struct json_field *fields);
+
 #endif

@@ -2,6 +2,7 @@
 #include "ingest/label_set.h"
 
 #include "base/ensure.h"
+#include "base/scan.h"
 
 const struct label *label_list_find(const struct label_list *list, struct bytes name)
 {
@@ -10,6 +11,20 @@ const struct label *label_list_find(const struct label_list *list, struct bytes 
             return &list->labels[i];
     }
     return NULL;
+}
+
+bool label_list_take(struct label_list *list, struct bytes name, struct bytes *value)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (!bytes_equal(list->labels[i].name, name))
+            continue;
+        *value = list->labels[i].value;
+        list->count--;
+        memmove(&list->labels[i], &list->labels[i + 1],
+                (list->count - i) * sizeof list->labels[0]);
+        return true; /* what was sorted still is */
+    }
+    return false;
 }
 
 /* Insertion sort of positions: a series has a handful of labels, mostly in order already. */
@@ -47,11 +62,17 @@ struct refusal label_list_finish(struct label_list *list, const struct settings 
     return refusal_plain(STATUS_OK);
 }
 
+/* name="value" */
+static size_t quoted_bytes(const struct label *label)
+{
+    return label->name.length + label->value.length + sizeof("=\"\"") - 1;
+}
+
 size_t label_list_bytes(const struct label_list *list)
 {
     size_t bytes = list->count > 0 ? list->count - 1 : 0; /* commas */
     for (uint32_t i = 0; i < list->count; i++)
-        bytes += list->labels[i].name.length + list->labels[i].value.length + sizeof("=\"\"") - 1;
+        bytes += quoted_bytes(&list->labels[i]);
     return bytes;
 }
 
@@ -68,8 +89,7 @@ void label_list_write(const struct label_list *list, char *out)
         if (i > 0)
             *out++ = ',';
         if (list->joined) {
-            size_t whole = label->name.length + label->value.length + sizeof("=\"\"") - 1;
-            out = append(out, (struct bytes){label->name.at, whole});
+            out = append(out, (struct bytes){label->name.at, quoted_bytes(label)});
             continue;
         }
         out = append(out, label->name);
@@ -78,6 +98,32 @@ void label_list_write(const struct label_list *list, char *out)
         out = append(out, label->value);
         *out++ = '"';
     }
+}
+
+/* `text` has room for all of it. */
+static bool stands_at(const char *text, const struct label *label, bool joined)
+{
+    const char *value = text + label->name.length + 2;
+    if (joined)
+        return memcmp(text, label->name.at, quoted_bytes(label)) == 0;
+    return memcmp(text, label->name.at, label->name.length) == 0 && value[-2] == '=' &&
+           value[-1] == '"' && memcmp(value, label->value.at, label->value.length) == 0 &&
+           value[label->value.length] == '"';
+}
+
+bool label_list_is(const struct label_list *list, struct bytes text)
+{
+    if (label_list_bytes(list) != text.length)
+        return false;
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct label *label = &list->labels[list->order[i]];
+        if (i > 0 && *text.at++ != ',')
+            return false;
+        if (!stands_at(text.at, label, list->joined))
+            return false;
+        text.at += quoted_bytes(label);
+    }
+    return true;
 }
 
 static bool is_letter(char c)
@@ -151,11 +197,10 @@ bool label_text_next(struct bytes *text, struct label *label)
     const char *equals = memchr(text->at, '=', text->length);
     ENSURE(equals != NULL && end - equals >= 3);
     const char *value = equals + 2;
-    const char *at = value;
-    while (*at != '"') {
-        at += *at == '\\' ? 2 : 1;
-        ENSURE(at < end);
-    }
+    const char *at = scan_quoted(value, end);
+    while (at < end && *at != '"') /* an escape, or a byte of UTF-8 */
+        at = scan_quoted(at + (*at == '\\' ? 2 : 1), end);
+    ENSURE(at < end);
     label->name = (struct bytes){text->at, (size_t)(equals - text->at)};
     label->value = (struct bytes){value, (size_t)(at - value)};
     at += at + 1 < end ? 2 : 1; /* the quote, and the comma when there is one */

@@ -63,6 +63,9 @@ static inline bool label_list_add(struct label_list *list, struct label label)
 /* NULL when no label has that name. */
 const struct label *label_list_find(const struct label_list *list, struct bytes name);
 
+/* Takes the first label of that name out, before the list is finished. False: there is none. */
+bool label_list_take(struct label_list *list, struct bytes name, struct bytes *value);
+
 /*
  * Checks number and total length against the limits; sorts where needed. DUPLICATE_LABEL when a
  * name is there twice.
@@ -74,6 +77,9 @@ size_t label_list_bytes(const struct label_list *list);
 
 /* Writes the canonical text of a finished list into `out`, label_list_bytes of it. */
 void label_list_write(const struct label_list *list, char *out);
+
+/* Would a finished list be written as just this text? */
+bool label_list_is(const struct label_list *list, struct bytes text);
 
 /* [a-zA-Z_][a-zA-Z0-9_]*, not beginning with __, within its limit. */
 struct refusal label_name_check(struct bytes name, const struct settings *settings);

@@ -7,14 +7,20 @@
  * found by one hash whatever the order its labels came in, and there is no table of aliases to
  * bound, to age or to explain: sorting four labels costs less than keeping one.
  *
+ * The lines of a declared histogram or summary are not samples yet: those of one child are put
+ * together (child_draft.h), and become one sample where the next line is of something else. Lines
+ * without a declaration are counters by their names, whatever they end in.
+ *
  * Formats: prometheus.io/docs/instrumenting/exposition_formats (text 0.0.4) and the OpenMetrics
  * 1.0.0 specification. More is tolerated than they allow where nothing can be misread: CRLF, blanks
  * between tokens, no final newline, no `# EOF`. Exemplars and `_created` lines are checked for form
  * only as far as needed and left out.
  */
+#include "base/ensure.h"
 #include "base/hash.h"
 #include "base/number.h"
 #include "base/scan.h"
+#include "ingest/child_draft.h"
 #include "ingest/decoder.h"
 #include "ingest/line_reader.h"
 #include "ingest/line_shape.h"
@@ -53,7 +59,8 @@ struct prometheus_decoder {
     uint16_t name_length;
     uint16_t help_length;
     uint16_t unit_length;
-    char *name; /* limits.name_bytes */
+    char *name;               /* limits.name_bytes */
+    struct child_draft child; /* of this family; open while its lines come */
     char help[HELP_BYTES_MAX];
     char unit[UNIT_BYTES_MAX];
 };
@@ -67,8 +74,7 @@ struct line {
     struct bytes labels; /* canonical, or to be made so from the list */
     bool copy;           /* the list must be written into the batch */
     struct label_list list;
-    char bound[NUMBER_BYTES_MAX]; /* a bucket's `le`, rewritten */
-    const char *detail;           /* what was wrong, for a client */
+    const char *detail; /* what was wrong, for a client */
 };
 
 static void skip_blanks(struct line *line)
@@ -91,6 +97,79 @@ static enum status bad_syntax(struct line *line, const char *detail)
 {
     line->detail = detail;
     return STATUS_BAD_SYNTAX;
+}
+
+static struct bytes family_name(const struct prometheus_decoder *decoder)
+{
+    return (struct bytes){decoder->name, decoder->name_length};
+}
+
+/* ---- into the batch ---- */
+
+static struct declaration pending_declaration(const struct prometheus_decoder *decoder)
+{
+    return (struct declaration){{decoder->help, decoder->help_length},
+                                {decoder->unit, decoder->unit_length}};
+}
+
+/* For a sample with so much text, and the declaration where it goes along. False: see fatal. */
+static inline bool make_room(struct prometheus_decoder *decoder, size_t text_bytes, bool pending,
+                             struct intake *intake)
+{
+    size_t declared = pending ? batch_declaration_bytes(pending_declaration(decoder)) : 0;
+    if (batch_has_room(intake->batch, text_bytes + declared))
+        return true;
+    decoder->fatal = batch_flush(intake);
+    return decoder->fatal.status == STATUS_OK;
+}
+
+/* Room was made for it. */
+static void send_declaration(struct prometheus_decoder *decoder, struct sample *sample,
+                             struct batch *batch)
+{
+    sample->declaration = batch_declaration(batch, pending_declaration(decoder));
+    decoder->pending = false;
+}
+
+/* The decoder goes on to other names and labels before the batch is flushed: both are copied. */
+static void emit_child(struct prometheus_decoder *decoder, const struct child *child,
+                       struct intake *intake)
+{
+    const struct child_draft *draft = &decoder->child;
+    struct batch *batch = intake->batch;
+    struct bytes name = family_name(decoder);
+    struct bytes labels = child_draft_labels(draft);
+    size_t bytes = name.length + labels.length + batch_child_bytes(child);
+    if (!make_room(decoder, bytes, decoder->pending, intake))
+        return;
+    struct sample *sample = batch_add(batch);
+    if (decoder->pending)
+        send_declaration(decoder, sample, batch);
+    sample->fingerprint = hash_series(name, labels, intake->seed);
+    sample->child = batch_child(batch, child);
+    sample->name = batch_copy(batch, name);
+    sample->name_length = (uint16_t)name.length;
+    sample->labels = batch_copy(batch, labels);
+    sample->labels_length = (uint16_t)labels.length;
+    sample->kind = (uint8_t)draft->kind;
+    sample->line = sample_line_number(draft->line);
+    sample->lines = (uint16_t)draft->lines;
+    sample->timestamp_ms = draft->timestamp_ms;
+}
+
+/* The open child, if there is one, is complete: a sample, or rejected with all its lines. */
+static void close_child(struct prometheus_decoder *decoder, struct intake *intake)
+{
+    struct child child;
+    if (!child_draft_is_open(&decoder->child))
+        return;
+    struct refusal refusal = child_draft_finish(&decoder->child, &child);
+    refusal.line = decoder->child.line;
+    if (refusal.status == STATUS_OK)
+        emit_child(decoder, &child, intake);
+    else
+        report_reject_lines(intake->report, refusal, decoder->child.lines);
+    child_draft_drop(&decoder->child);
 }
 
 /* ---- # lines ---- */
@@ -118,11 +197,12 @@ static bool declared_find(struct bytes text, enum declared *declared)
     return false;
 }
 
-/* A # line of another family ends the declarations of the one before. */
-static void declare(struct prometheus_decoder *decoder, struct bytes name)
+/* A # line of another family ends the declarations of the one before, and its last child. */
+static void declare(struct prometheus_decoder *decoder, struct bytes name, struct intake *intake)
 {
-    if (bytes_equal(name, (struct bytes){decoder->name, decoder->name_length}))
+    if (bytes_equal(name, family_name(decoder)))
         return;
+    close_child(decoder, intake);
     memcpy(decoder->name, name.at, name.length);
     decoder->name_length = (uint16_t)name.length;
     decoder->declared = DECLARED_NOTHING;
@@ -200,7 +280,8 @@ static enum status name_status(const struct settings *settings, struct bytes nam
 }
 
 /* `# HELP`, `# TYPE`, `# UNIT` and `# EOF`; any other # line is a comment. */
-static enum status comment_line(struct prometheus_decoder *decoder, struct line *line)
+static enum status comment_line(struct prometheus_decoder *decoder, struct line *line,
+                                struct intake *intake)
 {
     line->at++;
     struct bytes keyword = token(line);
@@ -221,7 +302,7 @@ static enum status comment_line(struct prometheus_decoder *decoder, struct line 
         return STATUS_OK; /* UNIT is no keyword there: a comment */
     if (status != STATUS_OK)
         return status;
-    declare(decoder, name);
+    declare(decoder, name, intake);
     if (help)
         return help_line(decoder, line);
     return type ? type_line(decoder, line) : unit_line(decoder, line);
@@ -392,7 +473,6 @@ static enum kind kind_by_name(struct bytes name)
 struct meaning {
     enum kind kind;
     enum part part;
-    uint16_t family_length;
     bool declared; /* the # lines in force are about it */
     bool ignored;
 };
@@ -417,7 +497,6 @@ static enum status composite(const struct prometheus_decoder *decoder, struct li
 {
     bool summary = decoder->declared == DECLARED_SUMMARY;
     meaning->kind = summary ? KIND_SUMMARY : KIND_CLASSIC;
-    meaning->family_length = decoder->name_length;
     if (part_of(suffix, meaning) && !(summary && meaning->part == PART_BUCKET))
         return STATUS_OK;
     if (summary && suffix.length == 0)
@@ -470,8 +549,8 @@ static enum status as_declared(const struct prometheus_decoder *decoder, struct 
 static enum status classify(const struct prometheus_decoder *decoder, struct line *line,
                             struct meaning *meaning)
 {
-    struct bytes declared = {decoder->name, decoder->name_length};
-    *meaning = (struct meaning){.part = PART_VALUE, .family_length = (uint16_t)line->name.length};
+    struct bytes declared = family_name(decoder);
+    *meaning = (struct meaning){.part = PART_VALUE};
     if (declared.length > 0 && bytes_start_with(line->name, declared)) {
         struct bytes suffix = {line->name.at + declared.length,
                                line->name.length - declared.length};
@@ -481,27 +560,6 @@ static enum status classify(const struct prometheus_decoder *decoder, struct lin
             return as_declared(decoder, line, suffix, meaning);
     }
     meaning->kind = kind_by_name(line->name);
-    return STATUS_OK;
-}
-
-/*
- * Clients write the same bound as 1, 1.0 or 1e0; one text of it is canonical, or buckets would not
- * add up.
- */
-static enum status canonical_bound(struct line *line)
-{
-    struct label *bound = (struct label *)label_list_find(&line->list, BYTES("le"));
-    double value;
-    if (bound == NULL || !number_parse(bound->value, &value) || isnan(value)) {
-        line->detail = "a bucket's le is not a number";
-        return STATUS_BAD_VALUE;
-    }
-    struct bytes text = {line->bound, number_write(value, line->bound)};
-    if (!bytes_equal(text, bound->value)) {
-        bound->value = text;
-        line->list.joined = false;
-        line->copy = true;
-    }
     return STATUS_OK;
 }
 
@@ -520,7 +578,7 @@ static enum status check_value(struct line *line, const struct meaning *meaning,
     return STATUS_OK;
 }
 
-/* ---- a sample line ---- */
+/* ---- value and timestamp ---- */
 
 /* Prometheus text: milliseconds as an integer. OpenMetrics: seconds as a number. */
 static bool timestamp_parse(bool openmetrics, struct bytes text, int64_t *ms)
@@ -555,14 +613,8 @@ static enum status value_and_timestamp(const struct prometheus_decoder *decoder,
     return bad_syntax(line, "something follows the sample");
 }
 
-static enum status finish_labels(const struct prometheus_decoder *decoder, struct line *line,
-                                 const struct meaning *meaning)
+static enum status finish_labels(const struct prometheus_decoder *decoder, struct line *line)
 {
-    if (meaning->part == PART_BUCKET) {
-        enum status status = canonical_bound(line);
-        if (status != STATUS_OK)
-            return status;
-    }
     if (decoder->labels != NULL) {
         enum status status = merge_path_labels(line, decoder->labels);
         if (status != STATUS_OK)
@@ -583,38 +635,90 @@ static void emit(struct prometheus_decoder *decoder, struct line *line,
                  const struct meaning *meaning, double value, int64_t timestamp_ms,
                  struct intake *intake)
 {
-    struct declaration declaration = {{decoder->help, decoder->help_length},
-                                      {decoder->unit, decoder->unit_length}};
-    size_t copied = line->copy ? label_list_bytes(&line->list) : 0;
-    bool pending = decoder->pending && meaning->declared;
-    size_t declared = pending ? batch_declaration_bytes(declaration) : 0;
-    if (!batch_has_room(intake->batch, copied + declared)) {
-        decoder->fatal = batch_flush(intake);
+    if (child_draft_is_open(&decoder->child)) {
+        close_child(decoder, intake);
         if (decoder->fatal.status != STATUS_OK)
             return;
     }
+    size_t copied = line->copy ? label_list_bytes(&line->list) : 0;
+    bool pending = decoder->pending && meaning->declared;
+    if (!make_room(decoder, copied, pending, intake))
+        return;
     if (line->copy) {
         char *text = batch_text(intake->batch, copied);
         label_list_write(&line->list, text);
         line->labels = (struct bytes){text, copied};
     }
     struct sample *sample = batch_add(intake->batch);
-    if (pending) {
-        sample->declaration = batch_declaration(intake->batch, declaration);
-        decoder->pending = false;
-    }
+    if (pending)
+        send_declaration(decoder, sample, intake->batch);
     sample->fingerprint = hash_series(line->name, line->labels, intake->seed);
     sample->name = line->name.at;
     sample->name_length = (uint16_t)line->name.length;
-    sample->family_length = meaning->family_length;
     sample->labels = line->labels.at;
     sample->labels_length = (uint16_t)line->labels.length;
     sample->kind = (uint8_t)meaning->kind;
-    sample->part = meaning->part & 0x7f;
     sample->line = sample_line_number(decoder->reader.line);
+    sample->lines = 1;
     sample->value = value;
     sample->timestamp_ms = timestamp_ms;
 }
+
+/* ---- a line of a histogram or summary ---- */
+
+/*
+ * Its le. Clients write the same bound as 1, 1.0 or 1e0, and as 0 or -0; it is told by its value.
+ */
+static enum status take_bound(struct line *line, double *bound)
+{
+    struct bytes text;
+    if (!label_list_take(&line->list, BYTES("le"), &text) || !number_parse(text, bound) ||
+        isnan(*bound) || *bound == -INFINITY) {
+        line->detail = "a bucket's le is not a number";
+        return STATUS_BAD_VALUE;
+    }
+    *bound += 0.0;
+    return STATUS_OK;
+}
+
+/* A child is labelled without le; elsewhere in a histogram it would be taken for a bound. */
+static enum status no_other_bound(struct line *line, const struct child_line *part)
+{
+    if (part->kind == KIND_SUMMARY || label_list_find(&line->list, BYTES("le")) == NULL)
+        return STATUS_OK;
+    if (part->part == PART_BUCKET)
+        return STATUS_DUPLICATE_LABEL;
+    line->detail = "in a histogram le is for buckets";
+    return STATUS_BAD_LABEL_NAME;
+}
+
+/* Limits are on what the child is labelled with. */
+static enum status child_labels(const struct prometheus_decoder *decoder, struct line *line,
+                                struct child_line *part)
+{
+    enum status status = STATUS_OK;
+    if (part->part == PART_BUCKET)
+        status = take_bound(line, &part->bound);
+    if (status == STATUS_OK && decoder->labels != NULL)
+        status = merge_path_labels(line, decoder->labels);
+    if (status == STATUS_OK)
+        status = no_other_bound(line, part);
+    return status == STATUS_OK ? label_list_finish(&line->list, decoder->settings).status : status;
+}
+
+static enum status child_line(struct prometheus_decoder *decoder, struct line *line,
+                              struct child_line *part, struct intake *intake)
+{
+    enum status status = child_labels(decoder, line, part);
+    if (status != STATUS_OK || child_draft_add(&decoder->child, part, &line->list))
+        return status;
+    close_child(decoder, intake);
+    bool added = child_draft_add(&decoder->child, part, &line->list);
+    ENSURE(added);
+    return STATUS_OK;
+}
+
+/* ---- a sample line ---- */
 
 /*
  * Name and labels byte by byte: takes what line_shape_read does not, and says what is wrong with
@@ -663,8 +767,16 @@ static enum status sample_line(struct prometheus_decoder *decoder, struct line *
     if (status != STATUS_OK || meaning.ignored)
         return status;
     status = check_value(line, &meaning, value);
+    if (status == STATUS_OK && meaning.part != PART_VALUE) {
+        struct child_line part = {.kind = meaning.kind,
+                                  .part = meaning.part,
+                                  .value = value,
+                                  .timestamp_ms = timestamp_ms,
+                                  .line = decoder->reader.line};
+        return child_line(decoder, line, &part, intake);
+    }
     if (status == STATUS_OK)
-        status = finish_labels(decoder, line, &meaning);
+        status = finish_labels(decoder, line);
     if (status == STATUS_OK)
         emit(decoder, line, &meaning, value, timestamp_ms, intake);
     return status;
@@ -694,8 +806,8 @@ static void take_line(struct prometheus_decoder *decoder, struct bytes text, siz
     if (line.at == line.end)
         return;
     line.readable = (size_t)(line.end - line.at) + behind;
-    enum status status =
-        *line.at == '#' ? comment_line(decoder, &line) : sample_line(decoder, &line, intake);
+    enum status status = *line.at == '#' ? comment_line(decoder, &line, intake)
+                                         : sample_line(decoder, &line, intake);
     if (status != STATUS_OK)
         reject(decoder, status, line.detail, intake->report);
 }
@@ -735,7 +847,18 @@ static struct refusal prometheus_finish(struct decoder *base, struct intake *int
     enum line_event event = line_reader_finish(&decoder->reader, &line);
     if (event != LINE_NONE)
         take_event(decoder, event, line, 0, intake);
+    if (decoder->fatal.status == STATUS_OK)
+        close_child(decoder, intake);
     return decoder->fatal.status != STATUS_OK ? decoder->fatal : batch_flush(intake);
+}
+
+/* What labels of a line and of the path can come to. */
+static size_t labels_max(const struct decoder_options *options, size_t line_bytes,
+                         const struct settings *settings)
+{
+    size_t path = options->labels == NULL ? 0 : label_list_bytes(options->labels) + 1;
+    size_t most = settings->limits_label_set_bytes;
+    return line_bytes + path < most ? line_bytes + path : most;
 }
 
 struct decoder *prometheus_decoder_make(const struct decoder_options *options,
@@ -744,11 +867,15 @@ struct decoder *prometheus_decoder_make(const struct decoder_options *options,
     size_t line_bytes = settings->limits_line_bytes;
     if (options->body_bytes < line_bytes)
         line_bytes = options->body_bytes; /* a small push needs no large buffer */
+    size_t labels = labels_max(options, line_bytes, settings);
     struct prometheus_decoder *decoder = arena_push_zero(arena, sizeof *decoder);
     char *name = decoder == NULL ? NULL : arena_push(arena, settings->limits_name_bytes);
     char *buffer = name == NULL ? NULL : arena_push(arena, line_bytes);
-    if (buffer == NULL)
+    size_t draft = child_draft_bytes(labels, options->body_bytes);
+    void *room = buffer == NULL ? NULL : arena_push(arena, draft);
+    if (room == NULL)
         return NULL;
+    child_draft_init(&decoder->child, labels, options->body_bytes, room);
     decoder->decoder = (struct decoder){prometheus_feed, prometheus_finish};
     decoder->settings = settings;
     decoder->labels = options->labels;

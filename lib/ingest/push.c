@@ -45,6 +45,18 @@ static const struct declaration *hold_declaration(struct arena *arena,
     return copy;
 }
 
+static bool is_child(const struct sample *sample)
+{
+    return sample->kind == KIND_CLASSIC || sample->kind == KIND_SUMMARY;
+}
+
+static const struct child *hold_child(struct arena *arena, const struct child *child, bool *held)
+{
+    void *copy = arena_push(arena, child_bytes(child));
+    *held = *held && copy != NULL;
+    return copy == NULL ? NULL : child_copy(child, copy);
+}
+
 /* The batch's flush of an atomic push: copies everything into the request's arena. */
 static struct refusal hold(void *context, struct intake *intake)
 {
@@ -62,6 +74,8 @@ static struct refusal hold(void *context, struct intake *intake)
         sample.name = hold_text(push->arena, sample_name(&sample), &held);
         sample.labels = hold_text(push->arena, sample_labels(&sample), &held);
         sample.declaration = hold_declaration(push->arena, sample.declaration, &held);
+        if (is_child(&sample))
+            sample.child = hold_child(push->arena, sample.child, &held);
         if (!held)
             return refusal_of(push->arena->refusal, intake->settings);
         samples->samples[i] = sample;

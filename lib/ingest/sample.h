@@ -1,9 +1,10 @@
 /*
  * sample.h: one value of one series, as every decoder makes it and the store takes it.
  *
- *     http_seconds_bucket{le="0.5",route="/a"} 17 1763841600500
- *     |-- family --|part | |----- labels ----|  value   timestamp
- *     |------ name ------|
+ *     http_items_total{code="200",route="/a"} 17 1763841600500
+ *     |---- name ----| |----- labels -----|  value   timestamp
+ *
+ * The lines of one child of a classic histogram or summary are one sample (struct child).
  *
  * `labels` is canonical: what stands between the braces of an exposition, sorted by label name,
  * values escaped, no spaces, no trailing comma. Two samples are of one series exactly when name and
@@ -45,6 +46,37 @@ struct declaration {
     struct bytes unit;
 };
 
+/*
+ * Bounds one child may bring, and one series keeps. A child that has more is thinned to as many,
+ * the same ones each time: a bound left out is resolution lost, and the rest stays exact.
+ */
+#define CHILD_BOUNDS_MAX 40
+
+/*
+ * One child of a classic histogram or summary: its lines as they came one behind another.
+ *
+ *     foo_bucket{le="0.5",route="/a"} 3      bounds 0.5, 1      (finite, rising)
+ *     foo_bucket{le="1",route="/a"} 5        counts 3, 5        (cumulative, never falling)
+ *     foo_bucket{le="+Inf",route="/a"} 9     count 9, has_buckets
+ *     foo_sum{route="/a"} 4.5                sum 4.5, has_sum
+ *     foo_count{route="/a"} 9                count, where no +Inf bucket said it
+ */
+struct child {
+    double sum;
+    double count; /* of all observations */
+    bool has_sum;
+    bool has_count;   /* count was given, by the +Inf bucket or by _count */
+    bool has_buckets; /* a _bucket line was among them; its +Inf is count */
+    uint32_t bound_count;
+    uint32_t lost_bounds; /* left out, being more than CHILD_BOUNDS_MAX */
+    const double *bounds;
+    const double *counts;
+};
+
+/* Bytes of a child with its bounds in one piece, and a copy of it there, aligned like a child. */
+size_t child_bytes(const struct child *child);
+const struct child *child_copy(const struct child *child, void *at);
+
 struct sample {
     uint64_t fingerprint;
     const char *name;
@@ -53,21 +85,21 @@ struct sample {
     int64_t timestamp_ms;                  /* TIMESTAMP_NONE: now */
     union {
         double value;
-        uint64_t member; /* of a set: the hash of what is counted */
+        uint64_t member;           /* of a set: the hash of what is counted */
+        const struct child *child; /* of a classic histogram or summary */
     };
     uint32_t line;
-    uint32_t element; /* of a JSON array, else 0 */
-    uint16_t name_length;
-    uint16_t family_length; /* of the name, what is the family's */
-    uint16_t labels_length;
-    uint8_t kind;       /* enum kind */
-    uint8_t part : 7;   /* enum part */
-    uint8_t follows : 1; /* one more value of the sample before; not counted again */
+    uint32_t element;       /* of a JSON array, else 0 */
+    uint16_t lines;         /* that it came in, each counted as a sample: 1, but for a child */
+    uint16_t name_length;   /* of the family: a child's has no suffix */
+    uint16_t labels_length; /* a child's are without le */
+    uint8_t kind;           /* enum kind */
+    bool follows;           /* one more value of the sample before: 0 lines, not counted again */
 };
 
 const char *kind_name(enum kind kind);
 
-/* "", "_bucket", "_sum" or "_count". */
+/* "", "_bucket", "_sum" or "_count": which of a child's lines one is. */
 struct bytes part_suffix(enum part part);
 
 /* A sample has room for lines up to 2^32 - 1; those behind it are told as that one. */
@@ -79,11 +111,6 @@ static inline uint32_t sample_line_number(uint64_t line)
 static inline struct bytes sample_name(const struct sample *sample)
 {
     return (struct bytes){sample->name, sample->name_length};
-}
-
-static inline struct bytes sample_family(const struct sample *sample)
-{
-    return (struct bytes){sample->name, sample->family_length};
 }
 
 static inline struct bytes sample_labels(const struct sample *sample)

@@ -201,6 +201,7 @@ static void count_family(struct cardinality *cardinality, const struct store *st
         .series = family->series_count,
         .kind = family->kind,
         .overflowed = family->overflowed,
+        .lost_bounds = family->lost_bounds,
         .recycled = family->recycled,
         .recycled_sum = family->recycled_sum,
     };
@@ -234,6 +235,7 @@ static void finish(struct cardinality *cardinality, const struct store *store)
     cardinality->series = store->series_count;
     cardinality->series_max = store->series_max;
     cardinality->overflowed_samples = store->overflowed_samples;
+    cardinality->lost_bounds = store->lost_bounds;
     cardinality->recycled_series = store->recycled_series;
     cardinality->expired_series = store->expired_series;
     cardinality->ended_series = store->ended_series;

@@ -45,6 +45,7 @@ struct family_count {
     uint32_t series;
     enum kind kind;
     uint64_t overflowed;
+    uint64_t lost_bounds;
     uint64_t recycled;
     double recycled_sum;
 };
@@ -59,6 +60,7 @@ struct cardinality {
     uint64_t series; /* without overflow series; never more than series_max */
     uint64_t series_max;
     uint64_t overflowed_samples;
+    uint64_t lost_bounds; /* of classic histograms, those of ended metrics included */
     uint64_t recycled_series;
     uint64_t expired_series;
     uint64_t

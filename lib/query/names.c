@@ -1,13 +1,12 @@
 /* names.c: see names.h. */
 #include "query/names.h"
 
-
 size_t names_bytes(const struct settings *settings)
 {
     return sizeof(struct names) + series_text_bytes(settings);
 }
 
-static struct names *make(enum names_wanted wanted, const struct selector *selector,
+static struct names *make(enum names_wanted wanted, struct selector *selector,
                           struct name_page *page, const struct settings *settings,
                           struct arena *arena)
 {
@@ -24,13 +23,13 @@ static struct names *make(enum names_wanted wanted, const struct selector *selec
     return names;
 }
 
-struct names *names_make_labels(const struct selector *selector, struct name_page *page,
+struct names *names_make_labels(struct selector *selector, struct name_page *page,
                                 const struct settings *settings, struct arena *arena)
 {
     return make(NAMES_LABELS, selector, page, settings, arena);
 }
 
-struct names *names_make_values(struct bytes label, const struct selector *selector,
+struct names *names_make_values(struct bytes label, struct selector *selector,
                                 struct name_page *page, const struct settings *settings,
                                 struct arena *arena)
 {
@@ -82,7 +81,11 @@ static void look_at(struct names *names, const struct store *store, const struct
 bool names_step(struct names *names, const struct store *store, uint32_t slice)
 {
     const struct series *series;
-    while ((series = sweep_next(&names->sweep, store, &slice)) != NULL)
+    struct selector *selector = names->selector;
+    while (selector->failure == STATUS_OK &&
+           (series = sweep_next(&names->sweep, store, &slice)) != NULL) {
         look_at(names, store, series);
-    return sweep_is_done(&names->sweep, store);
+        slice_charge(&slice, selector_take_cost(selector));
+    }
+    return selector->failure != STATUS_OK || sweep_is_done(&names->sweep, store);
 }

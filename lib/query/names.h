@@ -3,8 +3,7 @@
  *
  *     sweep over series ── selected? ──> its label names, or its value of one label ──> name_page
  *
- * The metric name counts as the label __name__, as in Prometheus; its values are the names of
- * samples, suffix included.
+ * The metric name counts as the label __name__, as in Prometheus.
  *
  * Owner:    the request; in its arena, as are the selector and the page, which the caller makes.
  * Lifetime: request. Threads: one, each step under the engine's lock.
@@ -24,7 +23,7 @@ enum names_wanted {
 
 struct names {
     struct sweep sweep;
-    const struct selector *selector;
+    struct selector *selector;
     struct name_page *page;
     enum names_wanted wanted;
     struct bytes label; /* whose values */
@@ -35,15 +34,18 @@ struct names {
 size_t names_bytes(const struct settings *settings);
 
 /* The names of labels. NULL when the arena refused; it says why. */
-struct names *names_make_labels(const struct selector *selector, struct name_page *page,
+struct names *names_make_labels(struct selector *selector, struct name_page *page,
                                 const struct settings *settings, struct arena *arena);
 
 /* The values of one label; a label that no series has, whatever its name, has none. */
-struct names *names_make_values(struct bytes label, const struct selector *selector,
+struct names *names_make_values(struct bytes label, struct selector *selector,
                                 struct name_page *page, const struct settings *settings,
                                 struct arena *arena);
 
-/* Looks at one slice (SWEEP_SLICE). True when the page is complete. */
+/*
+ * Looks at one slice (SWEEP_SLICE). True when the page is complete, or never will be: look at
+ * selector->failure.
+ */
 bool names_step(struct names *names, const struct store *store, uint32_t slice);
 
 #endif

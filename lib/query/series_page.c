@@ -18,9 +18,8 @@ struct refusal series_token_read(struct bytes token, uint32_t *from)
     return refusal_plain(STATUS_OK);
 }
 
-struct series_page *series_page_make(const struct selector *selector, uint32_t from,
-                                     uint32_t limit, const struct settings *settings,
-                                     struct arena *arena)
+struct series_page *series_page_make(struct selector *selector, uint32_t from, uint32_t limit,
+                                     const struct settings *settings, struct arena *arena)
 {
     char *at = arena_push(arena, series_page_bytes(settings));
     if (at == NULL)
@@ -53,8 +52,11 @@ const struct series *series_page_next(struct series_page *page, const struct sto
                                       uint32_t *slice)
 {
     const struct series *series;
-    while (!page->more && (series = sweep_next(&page->sweep, store, slice)) != NULL) {
-        if (!selector_matches(page->selector, store, series, page->text))
+    while (!page->more && page->selector->failure == STATUS_OK &&
+           (series = sweep_next(&page->sweep, store, slice)) != NULL) {
+        bool selected = selector_matches(page->selector, store, series, page->text);
+        slice_charge(slice, selector_take_cost(page->selector));
+        if (!selected)
             continue;
         if (page->given < page->limit) {
             page->given++;
@@ -67,7 +69,7 @@ const struct series *series_page_next(struct series_page *page, const struct sto
 
 bool series_page_is_done(const struct series_page *page, const struct store *store)
 {
-    return page->more || sweep_is_done(&page->sweep, store);
+    return page->more || page->selector->failure != STATUS_OK || sweep_is_done(&page->sweep, store);
 }
 
 /* ---- DELETE ---- */
@@ -80,27 +82,42 @@ size_t deletion_bytes(const struct settings *settings)
     return sizeof(struct deletion) + series_text_bytes(settings);
 }
 
-struct deletion *deletion_make(const struct selector *selector, const struct settings *settings,
+struct deletion *deletion_make(struct selector *selector, const struct settings *settings,
                                struct arena *arena)
 {
     char *at = arena_push(arena, deletion_bytes(settings));
     if (at == NULL)
         return NULL;
     struct deletion *deletion = (void *)at;
-    *deletion = (struct deletion){.selector = selector, .text = at + sizeof *deletion};
+    *deletion = (struct deletion){
+        .selector = selector,
+        .text = at + sizeof *deletion,
+        .deleting = selector->regexes == NULL,
+    };
     return deletion;
 }
 
 bool deletion_step(struct deletion *deletion, struct store *store, uint32_t slice)
 {
     const struct series *series;
-    while ((series = sweep_next(&deletion->sweep, store, &slice)) != NULL) {
-        if (series->is_overflow ||
-            !selector_matches(deletion->selector, store, series, deletion->text))
+    struct selector *selector = deletion->selector;
+    while (selector->failure == STATUS_OK &&
+           (series = sweep_next(&deletion->sweep, store, &slice)) != NULL) {
+        bool selected =
+            !series->is_overflow && selector_matches(selector, store, series, deletion->text);
+        slice_charge(&slice, selector_take_cost(selector));
+        if (!selected || !deletion->deleting)
             continue;
         store_delete(store, sweep_slot(&deletion->sweep));
         deletion->deleted++;
         slice_charge(&slice, DELETE_COST);
     }
-    return sweep_is_done(&deletion->sweep, store);
+    if (selector->failure != STATUS_OK)
+        return true;
+    bool done = sweep_is_done(&deletion->sweep, store);
+    if (!done || deletion->deleting)
+        return done;
+    deletion->deleting = true;
+    deletion->sweep.at = 0;
+    return false;
 }

@@ -11,6 +11,8 @@ static void write_word(struct writer *writer, struct bytes word, const struct re
         writer_u64(writer, refusal->limit);
     else if (bytes_equal(word, BYTES("setting")))
         writer_string(writer, refusal->setting == NULL ? "" : refusal->setting);
+    else if (bytes_equal(word, BYTES("needed")))
+        writer_u64(writer, refusal->needed);
     else if (bytes_equal(word, BYTES("detail")))
         writer_string(writer, refusal->detail == NULL ? "" : refusal->detail);
 }
@@ -67,6 +69,8 @@ static void write_refusal(struct writer *writer, const struct refusal *refusal)
         write_figure(writer, "element", refusal->element);
     if (refusal->setting != NULL) {
         write_figure(writer, "limit", refusal->limit);
+        if (refusal->needed != 0)
+            write_figure(writer, "needed", refusal->needed);
         writer_string(writer, ", \"setting\": \"");
         writer_string(writer, refusal->setting);
         writer_char(writer, '"');
@@ -96,13 +100,23 @@ void document_error_write(struct writer *writer, const struct refusal *refusal,
     writer_string(writer, "}\n");
 }
 
+void document_errors_write(struct writer *writer, const struct report *report)
+{
+    writer_char(writer, '[');
+    for (uint32_t i = 0; i < report->error_count; i++) {
+        writer_string(writer, i == 0 ? "" : ", ");
+        write_refusal(writer, &report->errors[i]);
+    }
+    writer_char(writer, ']');
+}
+
 void document_push_write(struct writer *writer, const struct report *report)
 {
     writer_char(writer, '{');
     write_counts(writer, report);
-    for (uint32_t i = 0; i < report->error_count; i++) {
-        writer_string(writer, i == 0 ? ", \"errors\": [" : ", ");
-        write_refusal(writer, &report->errors[i]);
+    if (report->error_count > 0) {
+        writer_string(writer, ", \"errors\": ");
+        document_errors_write(writer, report);
     }
-    writer_string(writer, report->error_count > 0 ? "]}\n" : "}\n");
+    writer_string(writer, "}\n");
 }

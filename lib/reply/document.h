@@ -17,6 +17,9 @@
 void document_error_write(struct writer *writer, const struct refusal *refusal,
                           const struct report *report);
 
+/* The first errors of a report: [{...}, ...]; fits DOCUMENT_BYTES_MAX. */
+void document_errors_write(struct writer *writer, const struct report *report);
+
 /* {"accepted": N, "rejected": M, "errors": [...]} */
 void document_push_write(struct writer *writer, const struct report *report);
 

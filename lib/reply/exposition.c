@@ -4,12 +4,13 @@
 #include "base/ensure.h"
 #include "base/number.h"
 #include "ingest/label_set.h"
-#include "store/exp_histogram.h"
-#include "store/hyperloglog.h"
+#include "store/classic.h"
+#include "store/histogram.h"
+#include "store/unique.h"
 
 #include <math.h>
 
-#define HISTOGRAM_ROWS (EXPOSITION_BOUNDS + 3) /* the bounds, +Inf, _sum, _count */
+_Static_assert(HISTOGRAM_GRID_BOUNDS <= CHILD_BOUNDS_MAX, "both kinds of histogram are copied out");
 
 struct exposition *exposition_make(const struct settings *settings, bool openmetrics,
                                    struct arena *arena)
@@ -191,40 +192,15 @@ static void write_bound(const struct exposition *exposition, struct bytes bound,
     writer_char(page, '"');
 }
 
-/* A pushed bucket's labels, its bound in the form that the format wants. */
-static void write_bucket_labels(const struct exposition *exposition, struct bytes text,
-                                struct writer *page)
-{
-    struct label label;
-    for (bool first = true; label_text_next(&text, &label); first = false) {
-        if (!first)
-            writer_char(page, ',');
-        if (bytes_equal(label.name, BYTES("le"))) {
-            write_bound(exposition, label.value, page);
-            continue;
-        }
-        writer_bytes(page, label.name);
-        writer_bytes(page, BYTES("=\""));
-        writer_bytes(page, label.value);
-        writer_char(page, '"');
-    }
-}
-
-static void write_labels(struct exposition *exposition, const struct store *store,
-                         const struct series *series, struct writer *page)
+static void write_labels(const struct store *store, const struct series *series,
+                         struct writer *page)
 {
     if (series->labels.length == 0)
         return;
     writer_char(page, '{');
-    if (series->part == PART_BUCKET && exposition->openmetrics) {
-        label_copy(&store->labels, series->labels, exposition->labels);
-        write_bucket_labels(exposition,
-                            (struct bytes){exposition->labels, series->labels.length}, page);
-    } else {
-        char *at = writer_take(page, series->labels.length);
-        if (at != NULL)
-            label_copy(&store->labels, series->labels, at);
-    }
+    char *at = writer_take(page, series->labels.length);
+    if (at != NULL)
+        label_copy(&store->labels, series->labels, at);
     writer_char(page, '}');
 }
 
@@ -233,38 +209,59 @@ static double series_value(const struct store *store, const struct series *serie
     if (kind == KIND_GAUGE)
         return series->last;
     if (kind == KIND_SET)
-        return round(hyperloglog_estimate(store_set(store, series)));
+        return round(hyperloglog_estimate(&store_set(store, series)->total));
     return series_total(series);
 }
 
-static void write_plain(struct exposition *exposition, const struct store *store,
+static void write_plain(const struct exposition *exposition, const struct store *store,
                         const struct series *series, enum kind kind, struct writer *page)
 {
     writer_bytes(page, (struct bytes){exposition->name, exposition->name_length});
-    writer_bytes(page, part_suffix(series->part));
-    write_labels(exposition, store, series, page);
+    write_labels(store, series, page);
     writer_char(page, ' ');
     writer_number(page, series_value(store, series, kind));
     writer_char(page, '\n');
 }
 
-/* ---- a histogram ---- */
+/* ---- a histogram or summary ---- */
 
-static void histogram_copy(struct exposition *exposition, const struct store *store,
-                           const struct series *series)
+static void copy_grid(struct exposed_child *child, const struct histogram *histogram)
 {
-    const struct exp_histogram *histogram = store_histogram(store, series);
-    exp_histogram_cumulative_grid(histogram, EXPOSITION_EXPONENT_MIN, EXPOSITION_EXPONENT_MAX,
-                                  exposition->buckets);
-    exposition->count = exp_histogram_count(histogram);
-    exposition->sum = series_total(series);
-    exposition->labels_length = series->labels.length;
-    label_copy(&store->labels, series->labels, exposition->labels);
-    exposition->histogram_row = 1;
+    uint64_t sum = 0;
+    for (int i = 0; i < HISTOGRAM_GRID_BOUNDS; i++) {
+        sum += histogram->grid[i];
+        child->bounds[i] = ldexp(1, 2 * (HISTOGRAM_GRID_MIN + i));
+        child->counts[i] = (double)sum;
+    }
+    child->bucket_count = HISTOGRAM_GRID_BOUNDS + 1;
 }
 
-static void write_histogram_labels(const struct exposition *exposition, const struct bytes *bound,
-                                   struct writer *page)
+static void copy_buckets(struct exposed_child *child, const struct classic *classic)
+{
+    memcpy(child->bounds, classic->bounds, sizeof child->bounds);
+    memcpy(child->counts, classic->totals, sizeof child->counts);
+    child->bucket_count = classic->bound_count + 1;
+}
+
+static void child_copy_out(struct exposition *exposition, const struct store *store,
+                           const struct series *series, enum kind kind)
+{
+    struct exposed_child *child = &exposition->child;
+    child->count = kind == KIND_HISTOGRAM ? (double)series->count : series->observed;
+    child->sum = series_total(series);
+    child->bucket_count = 0;
+    if (kind == KIND_HISTOGRAM)
+        copy_grid(child, store_histogram(store, series));
+    else if (kind == KIND_CLASSIC)
+        copy_buckets(child, store_classic(store, series));
+    child->row = 0;
+    child->row_count = child->bucket_count + 2; /* _sum, _count */
+    exposition->labels_length = series->labels.length;
+    label_copy(&store->labels, series->labels, exposition->labels);
+}
+
+static void write_child_labels(const struct exposition *exposition, const struct bytes *bound,
+                               struct writer *page)
 {
     if (exposition->labels_length == 0 && bound == NULL)
         return;
@@ -278,43 +275,50 @@ static void write_histogram_labels(const struct exposition *exposition, const st
     writer_char(page, '}');
 }
 
-static void write_histogram_row(const struct exposition *exposition, uint32_t row,
-                                struct writer *page)
+static void write_bucket_row(const struct exposition *exposition, struct writer *page)
 {
-    bool bucket = row <= EXPOSITION_BOUNDS;
+    const struct exposed_child *child = &exposition->child;
+    bool is_last = child->row + 1 == child->bucket_count;
     char text[NUMBER_BYTES_MAX];
     struct bytes bound = BYTES("+Inf");
-    if (row < EXPOSITION_BOUNDS) {
-        double power = ldexp(1, 2 * (EXPOSITION_EXPONENT_MIN + (int)row));
-        bound = (struct bytes){text, number_write(power, text)};
-    }
-    writer_bytes(page, (struct bytes){exposition->name, exposition->name_length});
-    writer_string(page, bucket ? "_bucket" : row == EXPOSITION_BOUNDS + 1 ? "_sum" : "_count");
-    write_histogram_labels(exposition, bucket ? &bound : NULL, page);
+    if (!is_last)
+        bound = (struct bytes){text, number_write(child->bounds[child->row], text)};
+    writer_bytes(page, part_suffix(PART_BUCKET));
+    write_child_labels(exposition, &bound, page);
     writer_char(page, ' ');
-    if (row < EXPOSITION_BOUNDS)
-        writer_u64(page, exposition->buckets[row]);
-    else if (row == EXPOSITION_BOUNDS + 1)
-        writer_number(page, exposition->sum);
-    else
-        writer_u64(page, exposition->count);
+    writer_number(page, is_last ? child->count : child->counts[child->row]);
+}
+
+static void write_child_row(const struct exposition *exposition, struct writer *page)
+{
+    const struct exposed_child *child = &exposition->child;
+    writer_bytes(page, (struct bytes){exposition->name, exposition->name_length});
+    if (child->row < child->bucket_count) {
+        write_bucket_row(exposition, page);
+    } else {
+        bool is_sum = child->row == child->bucket_count;
+        writer_bytes(page, part_suffix(is_sum ? PART_SUM : PART_COUNT));
+        write_child_labels(exposition, NULL, page);
+        writer_char(page, ' ');
+        writer_number(page, is_sum ? child->sum : child->count);
+    }
     writer_char(page, '\n');
 }
 
 /* The rows that fit; false when the page is full before the last. */
-static bool write_histogram(struct exposition *exposition, struct writer *page)
+static bool write_child(struct exposition *exposition, struct writer *page)
 {
-    while (exposition->histogram_row <= HISTOGRAM_ROWS) {
+    struct exposed_child *child = &exposition->child;
+    for (; child->row < child->row_count; child->row++) {
         size_t mark = page->used;
-        write_histogram_row(exposition, exposition->histogram_row - 1, page);
+        write_child_row(exposition, page);
         if (page->full) {
             writer_rewind(page, mark);
             page->full = true;
             return false;
         }
-        exposition->histogram_row++;
     }
-    exposition->histogram_row = 0;
+    child->row_count = 0;
     return true;
 }
 
@@ -340,30 +344,25 @@ static void advance(struct exposition *exposition, const struct store *store, ui
     exposition->sequence = store_series(store, series)->sequence + 1;
 }
 
-/* What nobody sent, and buckets that some pushes lacked. */
-static bool is_hidden(const struct exposition *exposition, const struct store *store,
-                      const struct series *series)
+static bool has_parts(enum kind kind)
 {
-    if (series->is_overflow)
-        return series->count == 0;
-    return series->part == PART_BUCKET &&
-           !store_bucket_is_shared(store, series, exposition->labels);
+    return kind == KIND_HISTOGRAM || kind == KIND_CLASSIC || kind == KIND_SUMMARY;
 }
 
-/* One series, or as much of its histogram as fits; false when the page is full. */
+/* One series, or as many of its rows as fit; false when the page is full. */
 static bool write_series(struct exposition *exposition, const struct store *store, uint32_t index,
                          struct writer *page)
 {
     const struct series *series = store_series(store, index);
     enum kind kind = store_family(store, series->family)->kind;
-    if (is_hidden(exposition, store, series)) {
+    if (series->is_overflow && series->count == 0) { /* nobody sent it */
         advance(exposition, store, index);
         return true;
     }
-    if (kind == KIND_HISTOGRAM) {
-        histogram_copy(exposition, store, series);
+    if (has_parts(kind)) {
+        child_copy_out(exposition, store, series, kind);
         advance(exposition, store, index);
-        return write_histogram(exposition, page);
+        return write_child(exposition, page);
     }
     size_t mark = page->used;
     write_plain(exposition, store, series, kind, page);
@@ -391,7 +390,7 @@ static bool write_family(struct exposition *exposition, const struct store *stor
 
 bool exposition_next(struct exposition *exposition, const struct store *store, struct writer *page)
 {
-    if (exposition->histogram_row > 0 && !write_histogram(exposition, page))
+    if (exposition->child.row_count > 0 && !write_child(exposition, page))
         return true;
     while (family_begin(exposition, store, page)) {
         if (!write_family(exposition, store, page))

@@ -2,15 +2,15 @@
  * exposition.h: all series as Prometheus text or OpenMetrics, a page at a time.
  *
  *     family ── HELP, UNIT, TYPE ── series, series, series ──> next family
- *                                       │ a histogram: copied out whole, then row by row
+ *                                       │ histogram, summary: copied out whole, then row by row
  *
  * The cursor is a family and the sequence number of the series last written. Whatever is created,
  * recycled or deleted between two pages, the next page begins at the first series above it: nothing
  * that lived throughout is skipped or written twice. The lock is held by the caller for one page.
  *
- * Formats: Prometheus text 0.0.4; OpenMetrics 1.0.0. An exponential histogram is exposed as a
- * classic one on the fixed grid 4^-10 … 4^9, +Inf: bounds that moved with the data would break
- * rate() and histogram_quantile().
+ * Formats: Prometheus text 0.0.4; OpenMetrics 1.0.0. A histogram of pushed values is exposed as a
+ * classic one on a fixed grid of bounds (histogram.h), one that was pushed as buckets with the
+ * bounds that all its pushes had (classic.h).
  *
  * Owner: the request; the struct and its texts are in its arena. Lifetime: request. Threads: one.
  */
@@ -20,10 +20,6 @@
 #include "memory/arena.h"
 #include "reply/writer.h"
 #include "store/store.h"
-
-#define EXPOSITION_EXPONENT_MIN (-10)
-#define EXPOSITION_EXPONENT_MAX 9
-#define EXPOSITION_BOUNDS (EXPOSITION_EXPONENT_MAX - EXPOSITION_EXPONENT_MIN + 1)
 
 /*
  * One page; larger than the longest row that the settings' ceilings allow (name 1 KiB, labels 8
@@ -40,13 +36,18 @@ struct exposition {
     uint32_t series_generation;
     uint64_t sequence;     /* of the next series, at least */
     uint64_t sequence_end; /* series born since the family was begun are left for the next scrape */
-    char *name;        /* of the family */
+    char *name;            /* of the family */
     size_t name_length;
-    /* A histogram being written, as it was when its first row was. */
-    uint32_t histogram_row; /* the next one; 0: none is being written */
-    uint64_t buckets[EXPOSITION_BOUNDS];
-    uint64_t count;
-    double sum;
+    /* A histogram or summary being written, as it was when its first row was. */
+    struct exposed_child {
+        uint32_t row;          /* the next one; those before the buckets' end are bounds */
+        uint32_t row_count;    /* 0: none is being written */
+        uint32_t bucket_count; /* rows of buckets, +Inf included; a summary has none */
+        double bounds[CHILD_BOUNDS_MAX];
+        double counts[CHILD_BOUNDS_MAX]; /* cumulative; whole numbers up to 2^53 are exact */
+        double count;
+        double sum;
+    } child;
     char *labels;
     size_t labels_length;
 };
@@ -59,7 +60,6 @@ struct exposition *exposition_make(const struct settings *settings, bool openmet
  * Writes whole rows until the page is full or there are no more. False when everything has been
  * written. The page has EXPOSITION_PAGE_BYTES.
  */
-bool exposition_next(struct exposition *exposition, const struct store *store,
-                     struct writer *page);
+bool exposition_next(struct exposition *exposition, const struct store *store, struct writer *page);
 
 #endif

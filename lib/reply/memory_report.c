@@ -79,6 +79,7 @@ static void figures(struct writer *writer, const void *base, const struct figure
     }
 }
 
+#define CACHE(name, member) {name, offsetof(struct lru_figures, member)}
 #define PROCESS(name, member) {name, offsetof(struct world_process, member)}
 #define CGROUP(name, member) {name, offsetof(struct world_cgroup, member)}
 #define ACCOUNT(name, member) {name, offsetof(struct account_figures, member)}
@@ -113,6 +114,15 @@ static const struct figure cgroup_figures[] = {
 static const struct figure cgroup_events[] = {
     CGROUP("max", max_events),
     CGROUP("oom_kill", oom_kills),
+};
+
+static const struct figure cache_figures[] = {
+    CACHE("entries", entries),
+    CACHE("live_bytes", live_bytes),
+    CACHE("capacity_bytes", capacity_bytes),
+    CACHE("hits_total", hits),
+    CACHE("misses_total", misses),
+    CACHE("admitted_total", admitted),
 };
 
 static const struct figure pool_figures[] = {
@@ -329,6 +339,94 @@ static void lifetimes_write(struct writer *writer, const struct world_lifetimes 
     writer_string(writer, "}}");
 }
 
+static void cache_ages_write(struct writer *writer, const struct lru_figures *figures)
+{
+    uint64_t below = 0;
+    member(writer, "le");
+    writer_char(writer, '[');
+    for (int i = 0; i < LRU_AGE_BOUNDS; i++) {
+        separate(writer, ", ");
+        writer_u64(writer, lru_age_bounds_s[i]);
+    }
+    writer_char(writer, ']');
+    member(writer, "cumulative");
+    writer_char(writer, '[');
+    for (int i = 0; i < LRU_AGE_BOUNDS; i++) {
+        separate(writer, ", ");
+        writer_u64(writer, below += figures->ages[i]);
+    }
+    writer_char(writer, ']');
+    number(writer, "count", below + figures->ages[LRU_AGE_BOUNDS]);
+    seconds(writer, "sum", (int64_t)figures->age_sum_ms);
+    seconds(writer, "max", (int64_t)figures->age_max_ms);
+}
+
+static void cache_evictions_write(struct writer *writer, const struct lru_figures *figures)
+{
+    member(writer, "rejected_total");
+    writer_char(writer, '{');
+    number(writer, "too_large", figures->rejected_too_large);
+    writer_char(writer, '}');
+    member(writer, "evictions_total");
+    writer_char(writer, '{');
+    number(writer, "size", figures->evicted_size);
+    number(writer, "retired", figures->evicted_retired);
+    writer_char(writer, '}');
+    number(writer, "evicted_unused_total", figures->evicted_unused);
+    member(writer, "age_at_eviction_seconds");
+    writer_char(writer, '{');
+    cache_ages_write(writer, figures);
+    writer_char(writer, '}');
+}
+
+static void cache_write(struct writer *writer, const struct report_cache *cache)
+{
+    section(writer, "cache");
+    writer_char(writer, '{');
+    text(writer, "policy", "lru");
+    figures(writer, &cache->figures, FIGURES(cache_figures));
+    cache_evictions_write(writer, &cache->figures);
+    seconds(writer, "last_evicted_idle_seconds", cache->figures.last_victim_idle_ms);
+    seconds(writer, "oldest_entry_age_seconds", cache->oldest_age_ms);
+    member(writer, "seconds_saved_total");
+    writer_number(writer, (double)cache->figures.saved_us / 1e6);
+    writer_char(writer, '}');
+}
+
+static void tier_write(struct writer *writer, const struct report_tier *tier,
+                       const struct account_figures *account)
+{
+    char name[TIER_NAME_BYTES];
+    tier_name(tier->width_ms, name);
+    separate(writer, ",");
+    writer_string(writer, "\n  {");
+    text(writer, "tier", name);
+    if (account != NULL) {
+        number(writer, "capacity_bytes", account->capacity_bytes);
+        number(writer, "live_bytes", account->live_bytes);
+    }
+    seconds(writer, "retention_seconds", tier->retention_ms);
+    number(writer, "records", tier->records);
+    number(writer, "sealed_total", tier->sealed);
+    number(writer, "left_total", tier->left);
+    writer_char(writer, '}');
+}
+
+static void windows_write(struct writer *writer, const struct report_input *input,
+                          const struct report_sums *sums)
+{
+    section(writer, "windows");
+    writer_char(writer, '[');
+    for (int tier = 0; tier < TIER_COUNT; tier++)
+        tier_write(writer, &input->history.tiers[tier], &sums->pools[POOL_WINDOWS_FINE + tier]);
+    writer_char(writer, ']');
+    section(writer, "own_windows");
+    writer_char(writer, '[');
+    for (int tier = 0; tier < TIER_COUNT; tier++)
+        tier_write(writer, &input->own_history.tiers[tier], NULL);
+    writer_char(writer, ']');
+}
+
 static void audit_write(struct writer *writer, const struct report_input *input)
 {
     section(writer, "audit");
@@ -365,6 +463,8 @@ void memory_report_write(struct writer *writer, const struct report_input *input
     pools_write(writer, &sums);
     requests_write(writer, &world->requests);
     lifetimes_write(writer, &world->requests.lifetimes);
+    cache_write(writer, &input->cache);
+    windows_write(writer, input, &sums);
     audit_write(writer, input);
     writer_string(writer, "\n}\n");
 }

@@ -64,6 +64,8 @@ static const struct rule rules[] = {
      "beyond limits.families samples of new metrics go to the overflow family of their kind"},
     {MEMORY_PRESSURE, POOL_HISTOGRAMS, is_near, "pool_near_capacity",
      "beyond histograms.max the longest idle histogram is recycled, or values overflow"},
+    {MEMORY_PRESSURE, POOL_BUCKETS, is_near, "pool_near_capacity",
+     "beyond buckets.max the longest idle histogram is recycled, or pushes overflow"},
     {MEMORY_PRESSURE, POOL_SETS, is_near, "pool_near_capacity",
      "beyond sets.max the longest idle set is recycled, or members overflow"},
 };

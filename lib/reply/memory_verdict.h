@@ -36,7 +36,7 @@ struct memory_reason {
 };
 
 /* One for each rule that holds (memory_verdict.c has the table). */
-#define MEMORY_REASONS_MAX 8
+#define MEMORY_REASONS_MAX 9
 
 struct memory_verdict {
     enum memory_status status; /* the worst of the reasons' */

@@ -1,6 +1,8 @@
 /* report_input.c: see report_input.h. */
 #include "reply/report_input.h"
 
+#include "reply/writer.h"
+
 /*
  * What the region has resident. Touched at start, all of it; else about what each pool ever held,
  * since a page once touched stays. (Then what is zeroed at start, index tables and slot states, is
@@ -74,4 +76,50 @@ struct report_sums report_sums_make(const struct report_input *input)
     lift(&sums.peak_bytes, sums.live_bytes);
     sums.unaccounted_bytes = unaccounted(input, &sums);
     return sums;
+}
+
+/* ---- history and cache ---- */
+
+static struct report_tier tier_make(const struct history *history, enum tier at, int64_t now_ms)
+{
+    const struct tier_ring *tier = &history->tiers[at];
+    int64_t held_from_ms = history_held_from(history, at);
+    return (struct report_tier){
+        .width_ms = tier->width_ms,
+        .retention_ms = now_ms > held_from_ms ? now_ms - held_from_ms : 0,
+        .records = tier->count,
+        .sealed = tier->sealed,
+        .left = tier->left,
+    };
+}
+
+struct report_history report_history_make(const struct history *history, int64_t now_ms)
+{
+    struct report_history report = {
+        .sealed_windows = history->sealed_windows,
+        .skipped_windows = history->skipped_windows,
+    };
+    for (enum tier tier = 0; tier < TIER_COUNT; tier++)
+        report.tiers[tier] = tier_make(history, tier, now_ms);
+    return report;
+}
+
+struct report_cache report_cache_make(const struct lru *cache, int64_t now_ms)
+{
+    return (struct report_cache){lru_figures(cache), lru_oldest_age_ms(cache, now_ms)};
+}
+
+void tier_name(int64_t width_ms, char out[static TIER_NAME_BYTES])
+{
+    static const struct {
+        int64_t ms;
+        const char *name;
+    } units[] = {{3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
+    struct writer writer = writer_make(out, TIER_NAME_BYTES - 1);
+    size_t unit = 0;
+    while (width_ms % units[unit].ms != 0)
+        unit++;
+    writer_i64(&writer, width_ms / units[unit].ms);
+    writer_string(&writer, units[unit].name);
+    out[writer.used] = '\0';
 }

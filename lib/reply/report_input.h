@@ -9,14 +9,38 @@
 
 #include "memory/plan.h"
 #include "memory/ledger.h"
+#include "memory/lru.h"
 #include "reply/world.h"
-#include "store/store.h"
+#include "store/history.h"
+
+/* A tier of the history at one moment. */
+struct report_tier {
+    int64_t width_ms;
+    int64_t retention_ms; /* from its oldest window on; with the finer tiers all is held */
+    uint64_t records;
+    uint64_t sealed;
+    uint64_t left;
+};
+
+struct report_history {
+    struct report_tier tiers[TIER_COUNT];
+    uint64_t sealed_windows;
+    uint64_t skipped_windows;
+};
+
+struct report_cache {
+    struct lru_figures figures;
+    int64_t oldest_age_ms;
+};
 
 struct report_input {
     const struct world *world;
     const struct plan *plan;
     const struct ledger *ledger;
     const struct store *store; /* read by self_report alone: hold the engine's lock there */
+    struct report_history history;
+    struct report_history own_history;
+    struct report_cache cache;
     uint64_t ledger_mismatch_bytes;
     uint64_t audits;
     uint64_t accepted_samples;
@@ -34,6 +58,14 @@ struct report_sums {
 };
 
 struct report_sums report_sums_make(const struct report_input *input);
+
+/* What a history and a cache come to now. */
+struct report_history report_history_make(const struct history *history, int64_t now_ms);
+struct report_cache report_cache_make(const struct lru *cache, int64_t now_ms);
+
+/* "10s", "1m", "90s": a tier's name by the length of its windows. */
+#define TIER_NAME_BYTES 24
+void tier_name(int64_t width_ms, char out[static TIER_NAME_BYTES]);
 
 /* Differences of figures read a moment apart do not go below zero. */
 static inline uint64_t report_less(uint64_t from, uint64_t by)

@@ -2,8 +2,7 @@
 #include "reply/rows.h"
 
 #include "base/ensure.h"
-#include "store/exp_histogram.h"
-#include "store/hyperloglog.h"
+#include "store/unique.h"
 
 #include <math.h>
 
@@ -80,11 +79,17 @@ static void write_value(struct writer *writer, const struct store *store,
         write_number(writer, "value", series->last);
         break;
     case KIND_HISTOGRAM:
-        write_figure(writer, "count", exp_histogram_count(store_histogram(store, series)));
+        write_figure(writer, "count", series->count);
+        write_number(writer, "sum", series_total(series));
+        break;
+    case KIND_CLASSIC:
+    case KIND_SUMMARY:
+        write_number(writer, "count", series->observed);
         write_number(writer, "sum", series_total(series));
         break;
     case KIND_SET:
-        write_number(writer, "value", round(hyperloglog_estimate(store_set(store, series))));
+        write_number(writer, "value",
+                     round(hyperloglog_estimate(&store_set(store, series)->total)));
         break;
     default:
         write_number(writer, "value", series_total(series));
@@ -171,7 +176,7 @@ void deletion_write(struct writer *writer, const struct deletion *deletion)
 
 size_t name_rows_bytes(const struct settings *settings)
 {
-    size_t longest = family_name_bytes(settings) + sizeof("_bucket");
+    size_t longest = family_name_bytes(settings);
     if (longest < settings->limits_label_name_bytes)
         longest = settings->limits_label_name_bytes;
     if (longest < settings->limits_label_value_bytes)
@@ -232,6 +237,7 @@ static void write_families(struct writer *writer, const struct cardinality *card
         writer_json_string(writer, bytes_of(kind_name(family->kind)));
         write_figure(writer, "series", family->series);
         write_figure(writer, "overflowed_samples", family->overflowed);
+        write_figure(writer, "lost_bounds", family->lost_bounds);
         write_figure(writer, "recycled_series", family->recycled);
         write_number(writer, "recycled_sum", family->recycled_sum);
         writer_char(writer, '}');
@@ -268,6 +274,7 @@ void cardinality_write(struct writer *writer, const struct cardinality *cardinal
     write_key(writer, "labels_approximate");
     writer_string(writer, cardinality->approximate ? "true" : "false");
     write_figure(writer, "overflowed_samples", cardinality->overflowed_samples);
+    write_figure(writer, "lost_bounds", cardinality->lost_bounds);
     write_figure(writer, "recycled_series", cardinality->recycled_series);
     write_figure(writer, "expired_series", cardinality->expired_series);
     write_figure(writer, "deleted_series", cardinality->deleted_series);

@@ -20,8 +20,8 @@
 #include "reply/writer.h"
 
 /*
- * One series: {"metric":…,"kind":…,"labels":{…},"value":…,"idle_seconds":…}; a histogram has
- * "count" and "sum" for "value", a set its estimate. `text` has series_text_bytes.
+ * One series: {"metric":…,"kind":…,"labels":{…},"value":…,"idle_seconds":…}; histograms and
+ * summaries have "count" and "sum" for "value", a set its estimate. `text` has series_text_bytes.
  */
 void series_row_write(struct writer *writer, const struct store *store,
                       const struct series *series, int64_t now_ms, char *text);

@@ -28,6 +28,7 @@ struct page {
     struct report_sums sums;
     const void *bases[BASE_COUNT];
     const struct row *row;
+    bool kept_only;
 };
 
 struct row {
@@ -37,13 +38,22 @@ struct row {
     void (*write)(const struct page *page); /* the samples; none when there is nothing known */
     enum base base;
     size_t offset;
+    bool kept; /* its history is */
 };
 
 /* ---- samples ---- */
 
+/* The bare process_* names are not the service's own; in its history all names are. */
+static void row_name_write(const struct page *page)
+{
+    if (page->kept_only && !bytes_start_with(bytes_of(page->row->name), BYTES("mayfly_")))
+        writer_string(page->writer, "mayfly_");
+    writer_string(page->writer, page->row->name);
+}
+
 static void name_write(const struct page *page)
 {
-    writer_string(page->writer, page->row->name);
+    row_name_write(page);
     if (page->row->type == COUNTER)
         writer_string(page->writer, "_total");
 }
@@ -215,15 +225,80 @@ static void live_families(const struct page *page)
     sample(page, report_less(page->input->store->families.live_count, KIND_COUNT));
 }
 
+/* Both histories: that of what was pushed and, with own="true", the service's. */
+static void by_tier(const struct page *page, uint64_t (*figure)(const struct report_tier *tier))
+{
+    const struct report_history *histories[] = {&page->input->history, &page->input->own_history};
+    for (int own = 0; own < 2; own++) {
+        for (int tier = 0; tier < TIER_COUNT; tier++) {
+            char name[TIER_NAME_BYTES];
+            tier_name(histories[own]->tiers[tier].width_ms, name);
+            labelled(page, "own", own ? "true" : "false");
+            writer_string(page->writer, ",tier=\"");
+            writer_string(page->writer, name);
+            writer_string(page->writer, "\"}");
+            value_write(page, figure(&histories[own]->tiers[tier]));
+        }
+    }
+}
+
+static uint64_t tier_retention(const struct report_tier *tier)
+{
+    return (uint64_t)(tier->retention_ms / 1000);
+}
+
+static uint64_t tier_sealed(const struct report_tier *tier)
+{
+    return tier->sealed;
+}
+
+static void retention_by_tier(const struct page *page)
+{
+    by_tier(page, tier_retention);
+}
+
+static void sealed_by_tier(const struct page *page)
+{
+    by_tier(page, tier_sealed);
+}
+
+static void evictions(const struct page *page)
+{
+    const struct lru_figures *cache = &page->input->cache.figures;
+    labelled_sample(page, "cause", "size", cache->evicted_size);
+    labelled_sample(page, "cause", "retired", cache->evicted_retired);
+}
+
+static void cache_rejections(const struct page *page)
+{
+    labelled_sample(page, "reason", "too_large", page->input->cache.figures.rejected_too_large);
+}
+
+static void cache_saved(const struct page *page)
+{
+    name_write(page);
+    writer_char(page->writer, ' ');
+    writer_number(page->writer, (double)page->input->cache.figures.saved_us / 1e6);
+    writer_char(page->writer, '\n');
+}
+
 static void build_info(const struct page *page)
 {
     labelled_sample(page, "version", page->input->world->version, 1);
 }
 
+/* A histogram as it is counted: by bounds in milliseconds, not cumulative. */
+struct counted {
+    const uint32_t *bounds_ms;
+    const uint64_t *counts; /* one more than bounds */
+    int bounds;
+    double sum_seconds;
+};
+
 /* In OpenMetrics a bound has a point, as in the exposition of what was pushed. */
 static void bucket(const struct page *page, uint32_t bound_ms, uint64_t cumulative)
 {
-    writer_string(page->writer, page->row->name);
+    row_name_write(page);
     writer_string(page->writer, "_bucket{le=\"");
     writer_number(page->writer, bound_ms / 1000.0);
     if (page->input->openmetrics && bound_ms % 1000 == 0)
@@ -232,24 +307,47 @@ static void bucket(const struct page *page, uint32_t bound_ms, uint64_t cumulati
     value_write(page, cumulative);
 }
 
+static void buckets(const struct page *page, const struct counted *counted, uint64_t count)
+{
+    uint64_t below = 0;
+    for (int i = 0; i < counted->bounds; i++)
+        bucket(page, counted->bounds_ms[i], below += counted->counts[i]);
+    row_name_write(page);
+    writer_string(page->writer, "_bucket{le=\"+Inf\"}");
+    value_write(page, count);
+}
+
+static void histogram(const struct page *page, const struct counted *counted)
+{
+    uint64_t count = 0;
+    for (int i = 0; i <= counted->bounds; i++)
+        count += counted->counts[i];
+    if (!page->kept_only)
+        buckets(page, counted, count);
+    row_name_write(page);
+    writer_string(page->writer, "_sum ");
+    writer_number(page->writer, counted->sum_seconds);
+    writer_char(page->writer, '\n');
+    row_name_write(page);
+    writer_string(page->writer, "_count");
+    value_write(page, count);
+}
+
 static void lifetimes(const struct page *page)
 {
     const struct world_lifetimes *figures = &page->input->world->requests.lifetimes;
-    const char *name = page->row->name;
-    uint64_t count = 0;
-    for (int i = 0; i < LIFETIME_BOUNDS; i++)
-        bucket(page, lifetime_bounds_ms[i], count += figures->counts[i]);
-    count += figures->counts[LIFETIME_BOUNDS];
-    writer_string(page->writer, name);
-    writer_string(page->writer, "_bucket{le=\"+Inf\"}");
-    value_write(page, count);
-    writer_string(page->writer, name);
-    writer_string(page->writer, "_sum ");
-    writer_number(page->writer, (double)figures->sum_us / 1e6);
-    writer_char(page->writer, '\n');
-    writer_string(page->writer, name);
-    writer_string(page->writer, "_count");
-    value_write(page, count);
+    histogram(page, &(struct counted){lifetime_bounds_ms, figures->counts, LIFETIME_BOUNDS,
+                                      (double)figures->sum_us / 1e6});
+}
+
+static void cache_ages(const struct page *page)
+{
+    const struct lru_figures *figures = &page->input->cache.figures;
+    uint32_t bounds_ms[LRU_AGE_BOUNDS];
+    for (int i = 0; i < LRU_AGE_BOUNDS; i++)
+        bounds_ms[i] = lru_age_bounds_s[i] * 1000;
+    histogram(page, &(struct counted){bounds_ms, figures->ages, LRU_AGE_BOUNDS,
+                                      (double)figures->age_sum_ms / 1e3});
 }
 
 /* ---- the rows ---- */
@@ -260,6 +358,8 @@ static void lifetimes(const struct page *page)
 #define CGROUP(member) BY(cgroup_number), AT(world, cgroup.member)
 #define SECONDS(member) BY(seconds), AT(world, member)
 #define BY_POOL(member) BY(by_pool), .offset = offsetof(struct account_figures, member)
+
+#define KEPT .kept = true
 
 static const struct row own_rows[] = {
     {"mayfly_build_info", GAUGE, "Always 1; the version is in the label.", BY(build_info)},
@@ -275,20 +375,20 @@ static const struct row own_rows[] = {
      NUMBER(plan, total)},
     {"mayfly_memory_plan_bytes", GAUGE, "Worst case of each part of the plan.", BY(by_part)},
     {"mayfly_memory_live_bytes", GAUGE, "Held in all pools now.",
-     NUMBER(report_sums, live_bytes)},
+     NUMBER(report_sums, live_bytes), KEPT},
     {"mayfly_memory_peak_bytes", GAUGE, "Most that all pools together ever held.",
      NUMBER(report_sums, peak_bytes)},
     {"mayfly_memory_unaccounted_bytes", GAUGE,
      "Resident memory that no part of the plan explains.",
-     NUMBER(report_sums, unaccounted_bytes)},
+     NUMBER(report_sums, unaccounted_bytes), KEPT},
     {"mayfly_memory_ledger_mismatch_bytes", GAUGE,
      "Difference of the ledger and a walk over the pools; not 0 is a bug.",
-     NUMBER(report_input, ledger_mismatch_bytes)},
+     NUMBER(report_input, ledger_mismatch_bytes), KEPT},
     {"mayfly_memory_audits", COUNTER, "Pools that were walked and compared with the ledger.",
      NUMBER(report_input, audits)},
     {"mayfly_memory_pool_capacity_bytes", GAUGE, "What the pool has.", BY_POOL(capacity_bytes)},
     {"mayfly_memory_pool_live_bytes", GAUGE, "What is held in the pool now.",
-     BY_POOL(live_bytes)},
+     BY_POOL(live_bytes), KEPT},
     {"mayfly_memory_pool_peak_bytes", GAUGE, "Most that the pool ever held.",
      BY_POOL(peak_bytes)},
     {"mayfly_memory_pool_live_objects", GAUGE, "Objects in the pool now.",
@@ -300,26 +400,27 @@ static const struct row own_rows[] = {
      BY(refusals_by_pool)},
 
     {"mayfly_cgroup_memory_current_bytes", GAUGE, "What the cgroup is charged with.",
-     CGROUP(current_bytes)},
+     CGROUP(current_bytes), KEPT},
     {"mayfly_cgroup_memory_peak_bytes", GAUGE, "Most that the cgroup was ever charged with.",
      CGROUP(peak_bytes)},
     {"mayfly_cgroup_memory_limit_bytes", GAUGE, "The tightest limit among the cgroup's ancestors.",
      CGROUP(limit_bytes)},
 
     {"mayfly_requests_in_flight", GAUGE, "Requests whose arena is live.",
-     NUMBER(world, requests.live)},
+     NUMBER(world, requests.live), KEPT},
     {"mayfly_request_arena_peak_bytes", GAUGE, "Most that one request's arena ever held.",
      NUMBER(world, requests.peak_bytes)},
     {"mayfly_request_arena_lifetime_seconds", HISTOGRAM,
-     "From a request's first block to its return.", BY(lifetimes)},
+     "From a request's first block to its return.", BY(lifetimes), KEPT},
     {"mayfly_http_requests", COUNTER,
      "Requests that ended, by class of status; none: without a reply of the service's own.",
-     BY(by_class)},
+     BY(by_class), KEPT},
     {"mayfly_http_refusals", COUNTER, "Replies that refused a request, by the error's code.",
      BY(by_refusal)},
     {"mayfly_http_body_bytes", COUNTER, "Bytes of request bodies received.",
-     NUMBER(world, requests.body_bytes)},
-    {"mayfly_connections", GAUGE, "Connections open now.", NUMBER(world, requests.connections)},
+     NUMBER(world, requests.body_bytes), KEPT},
+    {"mayfly_connections", GAUGE, "Connections open now.",
+     NUMBER(world, requests.connections), KEPT},
     {"mayfly_connections_max", GAUGE, "Connections served at once; more wait in the backlog.",
      NUMBER(world, requests.connections_max)},
     {"mayfly_connections_accepted", COUNTER, "Connections accepted.",
@@ -328,20 +429,22 @@ static const struct row own_rows[] = {
      "Connections ended in the middle of a request.", BY(by_cause)},
 
     {"mayfly_samples_accepted", COUNTER, "Samples applied.",
-     NUMBER(report_input, accepted_samples)},
+     NUMBER(report_input, accepted_samples), KEPT},
     {"mayfly_samples_rejected", COUNTER, "Samples not applied, by the error's code.",
      BY(by_rejection)},
     {"mayfly_samples_overflowed", COUNTER, "Samples applied to an overflow series.",
-     NUMBER(store, overflowed_samples)},
+     NUMBER(store, overflowed_samples), KEPT},
     {"mayfly_samples_late", COUNTER, "Samples older than the open window, counted in it.",
      NUMBER(store, late_samples)},
     {"mayfly_samples_saturated", COUNTER,
      "Samples that would have taken a total out of the range of a float64.",
      NUMBER(store, saturated_samples)},
-    {"mayfly_series", GAUGE, "Series held now, without overflow series.", BY(live_series)},
+    {"mayfly_series", GAUGE, "Series held now, without overflow series.",
+     BY(live_series), KEPT},
     {"mayfly_series_max", GAUGE, "Series to be held at once: series.max.",
      NUMBER(plan, settings.series_max)},
-    {"mayfly_series_created", COUNTER, "Series that came to be.", NUMBER(store, created_series)},
+    {"mayfly_series_created", COUNTER, "Series that came to be.",
+     NUMBER(store, created_series), KEPT},
     {"mayfly_series_recycled", COUNTER, "Idle series given up for room.",
      NUMBER(store, recycled_series)},
     {"mayfly_series_expired", COUNTER, "Series dropped for being idle too long.",
@@ -349,21 +452,59 @@ static const struct row own_rows[] = {
     {"mayfly_series_deleted", COUNTER, "Series that a client deleted.",
      NUMBER(store, deleted_series)},
     {"mayfly_families", GAUGE, "Metric families held now, without overflow families.",
-     BY(live_families)},
+     BY(live_families), KEPT},
     {"mayfly_histograms_downscaled", COUNTER,
      "Times an exponential histogram gave up half its resolution for range.",
      NUMBER(store, histogram_downscales)},
+
+    {"mayfly_windows_sealed", COUNTER, "Windows of pushed series that were sealed.",
+     NUMBER(report_input, history.sealed_windows)},
+    {"mayfly_windows_skipped", COUNTER,
+     "Windows that passed while none was sealed: the clock was stepped, or the machine slept.",
+     NUMBER(report_input, history.skipped_windows)},
+    {"mayfly_windows_records", COUNTER, "Records that were sealed in a tier, or folded into it.",
+     BY(sealed_by_tier)},
+    {"mayfly_windows_retention_seconds", GAUGE,
+     "How far back a tier, with the finer ones, holds everything.", BY(retention_by_tier)},
+
+    {"mayfly_cache_entries", GAUGE, "Results held now.",
+     NUMBER(report_input, cache.figures.entries), KEPT},
+    {"mayfly_cache_live_bytes", GAUGE, "What they take, all overhead included.",
+     NUMBER(report_input, cache.figures.live_bytes)},
+    {"mayfly_cache_capacity_bytes", GAUGE, "What they may take: cache.bytes.",
+     NUMBER(report_input, cache.figures.capacity_bytes)},
+    {"mayfly_cache_hits", COUNTER, "Results that were found.",
+     NUMBER(report_input, cache.figures.hits), KEPT},
+    {"mayfly_cache_misses", COUNTER, "Results that had to be worked out.",
+     NUMBER(report_input, cache.figures.misses), KEPT},
+    {"mayfly_cache_admitted", COUNTER, "Results that were taken in.",
+     NUMBER(report_input, cache.figures.admitted)},
+    {"mayfly_cache_rejected", COUNTER, "Results that were not.", BY(cache_rejections)},
+    {"mayfly_cache_evictions", COUNTER,
+     "Results given up: for size, or retired because their window left its ring.",
+     BY(evictions), KEPT},
+    {"mayfly_cache_evicted_unused", COUNTER, "Results given up that were never found.",
+     NUMBER(report_input, cache.figures.evicted_unused)},
+    {"mayfly_cache_last_evicted_idle_seconds", GAUGE,
+     "How long the last result that was given up for size had not been asked for.",
+     BY(seconds), AT(report_input, cache.figures.last_victim_idle_ms)},
+    {"mayfly_cache_age_at_eviction_seconds", HISTOGRAM,
+     "From a result's admission to its eviction for size.", BY(cache_ages)},
+    {"mayfly_cache_saved_seconds", COUNTER, "What results that were found had cost to work out.",
+     BY(cache_saved)},
+
     {"mayfly_log_lines_dropped", COUNTER, "Log lines left out for being too many a second.",
      NUMBER(world, log_dropped)},
 };
 
 /* The ecosystem's names for what every process has. */
 static const struct row process_rows[] = {
-    {"process_cpu_seconds", COUNTER, "User and system CPU time spent.", BY(cpu_seconds)},
+    {"process_cpu_seconds", COUNTER, "User and system CPU time spent.",
+     BY(cpu_seconds), KEPT},
     {"process_start_time_seconds", GAUGE, "Start time of the process, in Unix time.",
      SECONDS(start_ms)},
     {"process_resident_memory_bytes", GAUGE, "Resident memory.",
-     NUMBER(world, process.rss_bytes)},
+     NUMBER(world, process.rss_bytes), KEPT},
     {"process_resident_memory_peak_bytes", GAUGE, "Most that ever was resident.",
      NUMBER(world, process.rss_peak_bytes)},
     {"process_resident_memory_anon_bytes", GAUGE, "Resident memory that no file backs.",
@@ -374,12 +515,12 @@ static const struct row process_rows[] = {
      NUMBER(world, process.virtual_bytes)},
     {"process_virtual_memory_peak_bytes", GAUGE, "Most virtual memory there ever was.",
      NUMBER(world, process.virtual_peak_bytes)},
-    {"process_threads", GAUGE, "Threads.", NUMBER(world, process.threads)},
-    {"process_open_fds", GAUGE, "Open file descriptors.", NUMBER(world, process.open_fds)},
+    {"process_threads", GAUGE, "Threads.", NUMBER(world, process.threads), KEPT},
+    {"process_open_fds", GAUGE, "Open file descriptors.", NUMBER(world, process.open_fds), KEPT},
     {"process_max_fds", GAUGE, "Most file descriptors that may be open.",
      NUMBER(world, process.max_fds)},
     {"process_minor_pagefaults", COUNTER, "Page faults that needed no reading.",
-     NUMBER(world, process.minor_faults)},
+     NUMBER(world, process.minor_faults), KEPT},
     {"process_major_pagefaults", COUNTER, "Page faults that needed reading.",
      NUMBER(world, process.major_faults)},
 };
@@ -399,7 +540,7 @@ static void keyword_write(const struct page *page, const char *keyword)
 {
     writer_string(page->writer, keyword);
     if (page->input->openmetrics)
-        writer_string(page->writer, page->row->name);
+        row_name_write(page);
     else
         name_write(page);
     writer_char(page->writer, ' ');
@@ -440,13 +581,22 @@ void self_report_init(struct self_report *report, const struct report_input *inp
     };
 }
 
+void self_report_init_kept(struct self_report *report, const struct report_input *input)
+{
+    self_report_init(report, input, true);
+    report->kept_only = true;
+}
+
 bool self_report_next(struct self_report *report, struct writer *writer)
 {
     struct page page;
     page_init(&page, report->input, writer);
+    page.kept_only = report->kept_only;
     for (; report->next < report->count; report->next++) {
         size_t mark = writer->used;
         page.row = row_at(report->next);
+        if (report->kept_only && !page.row->kept)
+            continue;
         family_write(&page);
         if (writer->full) {
             ENSURE(writer->size - mark < SELF_FAMILY_BYTES_MAX); /* or it would never fit */

@@ -24,6 +24,7 @@ struct self_report {
     const struct report_input *input;
     size_t next; /* row */
     size_t count;
+    bool kept_only;
 };
 
 /*
@@ -32,6 +33,12 @@ struct self_report {
  */
 void self_report_init(struct self_report *report, const struct report_input *input,
                       bool process_names);
+
+/*
+ * Those figures alone whose history is kept, a few dozen, all under names that begin with mayfly_;
+ * histograms without their buckets.
+ */
+void self_report_init_kept(struct self_report *report, const struct report_input *input);
 
 /* Adds whole families while they fit. False when all have been written. */
 bool self_report_next(struct self_report *report, struct writer *page);

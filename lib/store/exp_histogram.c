@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum {
@@ -71,12 +72,6 @@ static int32_t index_of(double magnitude, int32_t scale)
     double significand;
     memcpy(&significand, &bits, sizeof(significand));
     return (exponent * OCTAVE + index_in_octave(significand)) >> (SCALE_MAX - scale);
-}
-
-/* index_of(2^exponent) without the double. */
-static int32_t index_of_power(int32_t exponent, int32_t scale)
-{
-    return scale <= 0 ? (exponent - 1) >> -scale : exponent * (1 << scale) - 1;
 }
 
 /* ---- ranges ---- */
@@ -228,6 +223,35 @@ static void add_range(struct exp_histogram *into, const struct exp_histogram *fr
     }
 }
 
+static bool covers(const struct exp_histogram_range *range, struct exp_histogram_range wanted)
+{
+    return wanted.length == 0 ||
+           (range->length > 0 && wanted.first >= range->first &&
+            (int64_t)wanted.first + wanted.length <= (int64_t)range->first + range->length);
+}
+
+unsigned exp_histogram_fit(struct exp_histogram *h, int32_t scale,
+                           const struct exp_histogram_range ranges[SIGNS])
+{
+    if (scale < h->scale) {
+        downscale(h, (unsigned)(h->scale - scale));
+    }
+    unsigned finer = scale > h->scale ? (unsigned)(scale - h->scale) : 0;
+    struct exp_histogram_range wanted[SIGNS];
+    bool covered = true;
+    for (int sign = POSITIVE; sign < SIGNS; sign++) {
+        wanted[sign] = range_coarser(ranges[sign], finer);
+        covered = covered && covers(&h->range[sign], wanted[sign]);
+    }
+    if (covered) {
+        return finer;
+    }
+    for (int sign = POSITIVE; sign < SIGNS; sign++) {
+        wanted[sign] = range_join(h->range[sign], wanted[sign]);
+    }
+    return finer + reshape(h, wanted);
+}
+
 unsigned exp_histogram_merge(struct exp_histogram *into, const struct exp_histogram *from)
 {
     ENSURE(into != from);
@@ -270,23 +294,6 @@ uint64_t exp_histogram_cumulative(const struct exp_histogram *h, double bound)
     }
     uint64_t sum = negative + h->zero_count;
     return bound == 0 ? sum : sum + count_to(h, POSITIVE, index_of(bound, h->scale));
-}
-
-void exp_histogram_cumulative_grid(const struct exp_histogram *h, int low_exponent4,
-                                   int high_exponent4, uint64_t counts_out[])
-{
-    ENSURE(2 * low_exponent4 >= EXPONENT_MIN);
-    ENSURE(2 * high_exponent4 <= EXPONENT_MAX);
-    const struct exp_histogram_range *range = &h->range[POSITIVE];
-    uint64_t sum = count_to(h, NEGATIVE, INT32_MAX) + h->zero_count;
-    uint32_t k = 0;
-    for (int exponent4 = low_exponent4; exponent4 <= high_exponent4; exponent4++) {
-        int32_t last = index_of_power(2 * exponent4, h->scale);
-        while (k < range->length && range->first + (int32_t)k <= last) {
-            sum += h->counts[slot_of(POSITIVE, k++)];
-        }
-        counts_out[exponent4 - low_exponent4] = sum;
-    }
 }
 
 /* The value of a rank, counted from 1 at the smallest magnitude of its sign. */

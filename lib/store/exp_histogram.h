@@ -84,6 +84,21 @@ static inline uint64_t exp_histogram_bucket(const struct exp_histogram *h,
     return h->counts[sign == EXP_HISTOGRAM_POSITIVE ? k : EXP_HISTOGRAM_BUCKETS_MAX - 1 - k];
 }
 
+/* The place of that bucket's count. A positive range lies upwards from it, a negative downwards. */
+static inline uint64_t *exp_histogram_at(struct exp_histogram *h, enum exp_histogram_sign sign,
+                                         uint32_t k)
+{
+    return &h->counts[sign == EXP_HISTOGRAM_POSITIVE ? k : EXP_HISTOGRAM_BUCKETS_MAX - 1 - k];
+}
+
+/*
+ * Makes room for buckets of that scale and these ranges, to be added at exp_histogram_at by who has
+ * them coded; count and zero_count are theirs to raise too. Returns by how many scales the buckets
+ * are finer than `h` now is: their index >> that is the index here.
+ */
+unsigned exp_histogram_fit(struct exp_histogram *h, int32_t scale,
+                           const struct exp_histogram_range ranges[EXP_HISTOGRAM_SIGNS]);
+
 /*
  * How many values are <= bound (finite). The bucket that holds the bound counts whole, so:
  *   exact       when the bound is 0 or the upper bound of a bucket: a power of two at scale >= 0, a
@@ -95,12 +110,6 @@ static inline uint64_t exp_histogram_bucket(const struct exp_histogram *h,
  * a counter made of it shows rate() no reset. At DBL_MAX it is exp_histogram_count().
  */
 uint64_t exp_histogram_cumulative(const struct exp_histogram *h, double bound);
-
-/* The same for the bounds 4^low_exponent4, 4^(low_exponent4 + 1) .. 4^high_exponent4 in one pass
- * over the buckets; counts_out has high_exponent4 - low_exponent4 + 1 places. Exponents between
- * -537 and 511: 4^e is a double then. */
-void exp_histogram_cumulative_grid(const struct exp_histogram *h, int low_exponent4,
-                                   int high_exponent4, uint64_t counts_out[]);
 
 /*
  * The value below which a share q (0 .. 1) of the values lies; NaN when there are none. It is that

@@ -3,25 +3,23 @@
 
 #include "base/ensure.h"
 #include "base/hash.h"
-#include "ingest/label_set.h"
-#include "store/exp_histogram.h"
-#include "store/hyperloglog.h"
+#include "store/classic.h"
+#include "store/histogram.h"
 #include "store/store_private.h"
+#include "store/unique.h"
 
 #include <math.h>
 
-/*
- * What a store of these settings has at most: series beside the overflow series that families are
- * born with.
- */
-static uint64_t series_slots(const struct settings *settings)
-{
-    return settings->series_max + (settings->limits_families + KIND_COUNT) * FAMILY_OVERFLOWS;
-}
-
+/* What a store of these settings has at most. */
 static uint64_t family_slots(const struct settings *settings)
 {
     return settings->limits_families + KIND_COUNT;
+}
+
+/* Each family is born with an overflow series. */
+static uint64_t series_slots(const struct settings *settings)
+{
+    return settings->series_max + family_slots(settings);
 }
 
 static uint64_t label_block_count(const struct settings *settings)
@@ -37,8 +35,9 @@ void store_plan(const struct settings *settings, uint64_t pools[static POOL_COUN
     pools[POOL_SERIES] = slots_bytes(sizeof(struct series), series);
     pools[POOL_INDEX] = index_bytes(series) + index_bytes(families);
     pools[POOL_LABELS] = label_blocks_bytes(label_block_count(settings));
-    pools[POOL_HISTOGRAMS] = slots_bytes(sizeof(struct exp_histogram), settings->histograms_max);
-    pools[POOL_SETS] = slots_bytes(sizeof(struct hyperloglog), settings->sets_max);
+    pools[POOL_HISTOGRAMS] = slots_bytes(sizeof(struct histogram), settings->histograms_max);
+    pools[POOL_BUCKETS] = slots_bytes(sizeof(struct classic), settings->buckets_max);
+    pools[POOL_SETS] = slots_bytes(sizeof(struct unique), settings->sets_max);
 }
 
 static void init_pools(struct store *store, const struct settings *settings, struct ledger *ledger,
@@ -48,13 +47,21 @@ static void init_pools(struct store *store, const struct settings *settings, str
     uint32_t series = (uint32_t)series_slots(settings);
     slots_init(&store->families, sizeof(struct family), families, POOL_FAMILIES, ledger, region);
     slots_init(&store->series, sizeof(struct series), series, POOL_SERIES, ledger, region);
-    slots_init(&store->histograms, sizeof(struct exp_histogram), (uint32_t)settings->histograms_max,
+    slots_init(&store->histograms, sizeof(struct histogram), (uint32_t)settings->histograms_max,
                POOL_HISTOGRAMS, ledger, region);
-    slots_init(&store->sets, sizeof(struct hyperloglog), (uint32_t)settings->sets_max, POOL_SETS,
-               ledger, region);
+    slots_init(&store->buckets, sizeof(struct classic), (uint32_t)settings->buckets_max,
+               POOL_BUCKETS, ledger, region);
+    slots_init(&store->sets, sizeof(struct unique), (uint32_t)settings->sets_max, POOL_SETS, ledger,
+               region);
     label_blocks_init(&store->labels, (uint32_t)label_block_count(settings), ledger, region);
     index_init(&store->series_index, series, ledger, region);
     index_init(&store->family_index, families, ledger, region);
+}
+
+/* Rounded up: what was idle for so many windows was idle for at least as long. */
+static uint64_t windows_in(const struct store *store, uint64_t duration_ms)
+{
+    return (duration_ms + store->window_ms - 1) / store->window_ms;
 }
 
 void store_init(struct store *store, const struct settings *settings, uint64_t seed,
@@ -62,10 +69,14 @@ void store_init(struct store *store, const struct settings *settings, uint64_t s
 {
     memset(store, 0, sizeof *store);
     store->seed = seed;
-    store->start_ms = start_ms;
     store->series_max = settings->series_max;
-    store->idle_min_windows = (settings->series_idle_min + WINDOW_MS - 1) / WINDOW_MS;
-    store->expire_windows = (settings->series_expire_after + WINDOW_MS - 1) / WINDOW_MS;
+    store->window_ms = settings->windows_fine;
+    store->window = store_window_at(store, start_ms);
+    store->history_floor = store->window;
+    store->idle_min_windows = windows_in(store, settings->series_idle_min);
+    store->expire_windows = windows_in(store, settings->series_expire_after);
+    store->next_family_id = 1;
+    store->oldest_family = store->newest_family = SLOT_NONE;
     for (int class = 0; class < CLASS_COUNT; class ++)
         store->idle[class] = (struct idle_list){SLOT_NONE, SLOT_NONE};
     init_pools(store, settings, ledger, region);
@@ -76,13 +87,7 @@ void store_init(struct store *store, const struct settings *settings, uint64_t s
 
 static bool is_named(const struct store *store, const struct series *series, struct bytes name)
 {
-    const struct family *family = family_at(store, series->family);
-    struct bytes suffix = part_suffix(series->part);
-    if (family->name.length + suffix.length != name.length)
-        return false;
-    struct bytes head = {name.at, family->name.length};
-    struct bytes tail = {name.at + head.length, suffix.length};
-    return bytes_equal(tail, suffix) && label_equal(&store->labels, family->name, head);
+    return label_equal(&store->labels, family_at(store, series->family)->name, name);
 }
 
 static uint32_t series_find(const struct store *store, const struct sample *sample)
@@ -135,19 +140,110 @@ static void add_value(struct series *series, double value)
 
 /*
  * A total that leaves the range of a double would be infinite, and NaN with the next compensation:
- * it stays at its last value, and the sample is counted. The total is looked at and not the sum
+ * it stays at its last value, and so does the open window's. The total is looked at and not the sum
  * alone: what the additions lost may be what takes it over.
  */
-static void add_checked(struct store *store, struct series *series, double value)
+static bool add_checked(struct series *series, double value)
 {
     double sum = series->sum;
     double carry = series->carry;
+    double open = series->open.sum + value;
     add_value(series, value);
-    if (isfinite(series_total(series)))
-        return;
+    if (isfinite(series_total(series)) && isfinite(open)) {
+        series->open.sum = open;
+        return true;
+    }
     series->sum = sum;
     series->carry = carry;
-    store->saturated_samples++;
+    return false;
+}
+
+/* One more value in the open window, beside the sum. */
+static void widen(struct open_window *open, double value)
+{
+    if (open->count++ == 0)
+        open->min = open->max = value;
+    open->min = value < open->min ? value : open->min;
+    open->max = value > open->max ? value : open->max;
+}
+
+static bool add_number(struct series *series, double value)
+{
+    widen(&series->open, value);
+    return add_checked(series, value);
+}
+
+/*
+ * NaN and infinities live in `last` alone. One sample more whose sum is out of range is not of the
+ * window, or its average would be too low.
+ */
+static bool add_gauge(struct series *series, double value, int64_t time_ms)
+{
+    if (series->count == 1 || time_ms >= series->last_ms) {
+        series->last = value;
+        series->last_ms = time_ms;
+    }
+    if (!isfinite(value))
+        return true;
+    double sum = series->open.sum + value;
+    if (!isfinite(sum))
+        return false;
+    series->open.sum = sum;
+    widen(&series->open, value);
+    return true;
+}
+
+/*
+ * A _count line all by itself, where the series has buckets, came apart from its own: their +Inf
+ * has said the same, and it would be counted twice.
+ */
+static double observations_of(const struct child *child, const struct classic *classic)
+{
+    bool said = classic != NULL && classic->has_buckets && !child->has_buckets && !child->has_sum;
+    return child->has_count && !said ? child->count : 0;
+}
+
+/*
+ * Observations that came with a sum, but without buckets, are a histogram whose only bucket is
+ * +Inf: it has no bound in common with others, and is as exact.
+ */
+static struct child with_inf(const struct child *child)
+{
+    struct child whole = *child;
+    whole.has_buckets = child->has_buckets || (child->has_count && child->has_sum);
+    return whole;
+}
+
+/*
+ * Bounds' counts are at most the observations, so they stay finite when those do. No bound is added
+ * to without them, or a bucket could come to more than +Inf.
+ */
+static bool add_observations(struct store *store, struct series *series, const struct child *child,
+                             struct classic *classic)
+{
+    double observations = observations_of(child, classic);
+    if (!isfinite(series->observed + observations))
+        return false;
+    series->observed += observations;
+    series->open.observed += observations;
+    if (classic != NULL) {
+        struct child whole = with_inf(child);
+        uint32_t lost = classic_add(classic, &whole) + child->lost_bounds;
+        family_at(store, series->family)->lost_bounds += lost;
+        store->lost_bounds += lost;
+    }
+    return true;
+}
+
+static bool add_child(struct store *store, struct series *series, const struct child *child)
+{
+    struct classic *classic =
+        series->sketch == SLOT_NONE ? NULL : slots_at(&store->buckets, series->sketch);
+    series->open.count++;
+    bool added = add_observations(store, series, child, classic);
+    if (child->has_sum)
+        added &= add_checked(series, child->sum);
+    return added;
 }
 
 static int64_t sample_time(const struct sample *sample, int64_t now_ms)
@@ -156,32 +252,39 @@ static int64_t sample_time(const struct sample *sample, int64_t now_ms)
     return stamped ? sample->timestamp_ms : now_ms; /* a time ahead of the clock counts as now */
 }
 
-static void series_add(struct store *store, struct series *series, enum kind kind,
-                       const struct sample *sample, int64_t now_ms)
+/* False when a total would have left the range of a double, and stays what it was. */
+static bool add_sample(struct store *store, struct series *series, const struct sample *sample,
+                       int64_t time_ms)
 {
-    int64_t time_ms = sample_time(sample, now_ms);
-    int64_t open_ms = store->start_ms + (int64_t)store->window * WINDOW_MS;
-    if (sample->timestamp_ms != TIMESTAMP_NONE && time_ms < open_ms)
-        store->late_samples++;
-    series->count++;
-    switch (kind) {
+    switch (sample->kind) {
     case KIND_GAUGE:
-        if (series->count == 1 || time_ms >= series->last_ms) {
-            series->last = sample->value;
-            series->last_ms = time_ms;
-        }
-        break;
+        return add_gauge(series, sample->value, time_ms);
     case KIND_HISTOGRAM:
         store->histogram_downscales +=
-            exp_histogram_observe(slots_at(&store->histograms, series->sketch), sample->value);
-        add_checked(store, series, sample->value);
-        break;
+            histogram_observe(slots_at(&store->histograms, series->sketch), sample->value);
+        return add_number(series, sample->value);
     case KIND_SET:
-        hyperloglog_add(slots_at(&store->sets, series->sketch), sample->member);
-        break;
+        unique_add(slots_at(&store->sets, series->sketch), sample->member);
+        series->open.count++;
+        return true;
+    case KIND_CLASSIC:
+    case KIND_SUMMARY:
+        return add_child(store, series, sample->child);
     default:
-        add_checked(store, series, sample->value);
+        return add_number(series, sample->value);
     }
+}
+
+static void series_add(struct store *store, struct series *series, const struct sample *sample,
+                       int64_t now_ms)
+{
+    int64_t time_ms = sample_time(sample, now_ms);
+    if (sample->timestamp_ms != TIMESTAMP_NONE &&
+        time_ms < store_window_start(store, store->window))
+        store->late_samples += sample->lines;
+    series->count++;
+    if (!add_sample(store, series, sample, time_ms))
+        store->saturated_samples += sample->lines;
 }
 
 static const char *conflict_with(enum kind kind)
@@ -198,21 +301,36 @@ static const char *conflict_with(enum kind kind)
 }
 
 /*
+ * False when a family stands in the way of one of this name and kind. Vacant ones do not: they end
+ * here, and with them what was sealed of them, since the name can mean one thing only.
+ */
+static bool clear_way(struct store *store, struct bytes name, enum kind kind)
+{
+    uint32_t other;
+    while ((other = family_clashing(store, name, kind)) != SLOT_NONE) {
+        if (!family_give_way(store, other))
+            return false;
+    }
+    return true;
+}
+
+/*
  * The family a sample belongs to, made where it is new; the overflow family of its kind where there
  * is no room.
  */
 static enum status family_for(struct store *store, const struct sample *sample, uint32_t window,
                               bool recycle, uint32_t *out, struct store_outcome *outcome)
 {
-    struct bytes name = sample_family(sample);
+    struct bytes name = sample_name(sample);
     uint32_t family = store_find_family(store, name);
-    if (family != SLOT_NONE) {
-        enum kind kind = family_at(store, family)->kind;
-        *out = family;
-        outcome->conflict = conflict_with(kind);
-        return kind == sample->kind ? STATUS_OK : STATUS_KIND_CONFLICT;
+    *out = family;
+    if (family != SLOT_NONE && family_at(store, family)->kind == sample->kind)
+        return STATUS_OK;
+    if (family != SLOT_NONE && !family_give_way(store, family)) {
+        outcome->conflict = conflict_with(family_at(store, family)->kind);
+        return STATUS_KIND_CONFLICT;
     }
-    if (family_clashes(store, name, sample->kind)) {
+    if (!clear_way(store, name, sample->kind)) {
         outcome->conflict = "the name stands for a part of a histogram or summary";
         return STATUS_KIND_CONFLICT;
     }
@@ -229,40 +347,25 @@ static enum status series_for(struct store *store, const struct sample *sample, 
     enum status status = family_for(store, sample, window, true, &family, outcome);
     if (status != STATUS_OK)
         return status;
-    /* A new family brings its overflow series along, and the sample may be of one of these. */
+    /* A new family brings its overflow series along, and the sample may be of that. */
     *out = series_find(store, sample);
     if (*out != SLOT_NONE)
         return STATUS_OK;
     if (!family_at(store, family)->is_overflow)
         *out = series_birth(store, family, sample, window);
     if (*out == SLOT_NONE)
-        *out = family_overflow(family_at(store, family), sample->part);
+        *out = family_at(store, family)->overflow;
     return STATUS_OK;
 }
 
-/*
- * A bucket that overflows is kept only if its bound is one that all children share, which +Inf
- * alone is.
- */
-static bool is_folded(const struct series *series, const struct sample *sample)
+/* Before it is added. A child counts as the lines it came in, as it does where it is accepted. */
+static void count_overflow(struct store *store, struct family *family, const struct sample *sample)
 {
-    struct bytes text = sample_labels(sample);
-    struct label label;
-    if (!series->is_overflow || sample->part != PART_BUCKET)
-        return false;
-    while (label_text_next(&text, &label)) {
-        if (bytes_equal(label.name, BYTES("le")))
-            return !bytes_equal(label.value, BYTES("+Inf"));
-    }
-    return true;
-}
-
-static void count_overflow(struct store *store, struct family *family)
-{
-    family->overflowed++;
-    store->overflowed_samples++;
+    store->vacant_families -= family_is_vacant(store, family);
+    family->overflowed += sample->lines;
+    store->overflowed_samples += sample->lines;
     if (family->is_overflow)
-        store->overflowed_families++;
+        store->overflowed_families += sample->lines;
 }
 
 static void apply_to(struct store *store, uint32_t slot, const struct sample *sample,
@@ -277,26 +380,24 @@ static void apply_to(struct store *store, uint32_t slot, const struct sample *sa
         family_describe(store, series->family, sample->declaration);
     outcome->overflowed = series->is_overflow;
     if (series->is_overflow)
-        count_overflow(store, family);
-    if (!is_folded(series, sample))
-        series_add(store, series, family->kind, sample, now_ms);
+        count_overflow(store, family, sample);
+    series_add(store, series, sample, now_ms);
+}
+
+static enum kind kind_of(const struct store *store, uint32_t slot)
+{
+    return family_at(store, series_at(store, slot)->family)->kind;
 }
 
 enum status store_apply(struct store *store, const struct sample *sample, int64_t now_ms,
                         struct store_outcome *outcome)
 {
     uint32_t slot = series_find(store, sample);
-    if (slot == SLOT_NONE) {
+    if (slot == SLOT_NONE || kind_of(store, slot) != sample->kind) {
         uint32_t window = window_advance(store, now_ms);
         enum status status = series_for(store, sample, window, &slot, outcome);
         if (status != STATUS_OK)
             return status;
-    }
-    const struct series *series = series_at(store, slot);
-    enum kind kind = family_at(store, series->family)->kind;
-    if (kind != sample->kind || series->part != sample->part) {
-        outcome->conflict = conflict_with(kind);
-        return STATUS_KIND_CONFLICT;
     }
     apply_to(store, slot, sample, now_ms, outcome);
     return STATUS_OK;
@@ -306,7 +407,7 @@ void store_overflow(struct store *store, const struct sample *sample, int64_t no
 {
     struct store_outcome outcome = {0};
     const struct family *family = family_at(store, store->overflow_family[sample->kind]);
-    apply_to(store, family_overflow(family, sample->part), sample, now_ms, &outcome);
+    apply_to(store, family->overflow, sample, now_ms, &outcome);
 }
 
 enum status store_admit(struct store *store, const struct sample *sample, int64_t now_ms,
@@ -315,10 +416,61 @@ enum status store_admit(struct store *store, const struct sample *sample, int64_
     uint32_t family = SLOT_NONE;
     uint32_t window = window_advance(store, now_ms);
     /* The push may yet be refused, and that must not cost anyone their series. */
-    return family_for(store, sample, window, false, &family, outcome);
+    enum status status = family_for(store, sample, window, false, &family, outcome);
+    if (status == STATUS_OK)
+        family_at(store, family)->claimed = true;
+    return status;
+}
+
+/* ---- the open window ---- */
+
+void *store_open_sketch(const struct store *store, const struct series *series, enum kind kind)
+{
+    switch (kind) {
+    case KIND_HISTOGRAM:
+        return &((struct histogram *)slots_at(&store->histograms, series->sketch))->open;
+    case KIND_CLASSIC:
+        return slots_at(&store->buckets, series->sketch);
+    case KIND_SET:
+        return &((struct unique *)slots_at(&store->sets, series->sketch))->open;
+    default:
+        return NULL;
+    }
+}
+
+void store_seal(struct store *store, uint32_t index)
+{
+    struct series *series = series_at(store, index);
+    series->open = (struct open_window){0};
+    switch (family_at(store, series->family)->kind) {
+    case KIND_HISTOGRAM:
+        histogram_seal(slots_at(&store->histograms, series->sketch));
+        break;
+    case KIND_CLASSIC:
+        classic_seal(slots_at(&store->buckets, series->sketch));
+        break;
+    case KIND_SET:
+        unique_seal(slots_at(&store->sets, series->sketch));
+        break;
+    default:
+        break;
+    }
+}
+
+void store_family_sealed(struct store *store, uint32_t index, uint32_t window)
+{
+    struct family *family = family_at(store, index);
+    if (window > family->sealed_window)
+        family->sealed_window = window;
 }
 
 /* ---- looking ---- */
+
+const struct series *store_find(const struct store *store, const struct sample *sample)
+{
+    uint32_t slot = series_find(store, sample);
+    return slot == SLOT_NONE ? NULL : series_at(store, slot);
+}
 
 const struct series *store_series(const struct store *store, uint32_t index)
 {
@@ -330,53 +482,23 @@ const struct family *store_family(const struct store *store, uint32_t index)
     return slots_is_live(&store->families, index) ? family_at(store, index) : NULL;
 }
 
-const struct exp_histogram *store_histogram(const struct store *store, const struct series *series)
+const struct histogram *store_histogram(const struct store *store, const struct series *series)
 {
     return slots_at(&store->histograms, series->sketch);
 }
 
-const struct hyperloglog *store_set(const struct store *store, const struct series *series)
+const struct classic *store_classic(const struct store *store, const struct series *series)
+{
+    return slots_at(&store->buckets, series->sketch);
+}
+
+const struct unique *store_set(const struct store *store, const struct series *series)
 {
     return slots_at(&store->sets, series->sketch);
 }
 
-/* The child's labels are the bucket's without le; written over `text`, which holds the bucket's. */
-static struct bytes without_bound(char *text, size_t length)
-{
-    struct bytes left = {text, length};
-    struct label label;
-    char *out = text;
-    while (label_text_next(&left, &label)) {
-        if (bytes_equal(label.name, BYTES("le")))
-            continue;
-        size_t bytes = label.name.length + label.value.length + sizeof("=\"\"") - 1;
-        if (out > text)
-            *out++ = ',';
-        memmove(out, label.name.at, bytes);
-        out += bytes;
-    }
-    return (struct bytes){text, (size_t)(out - text)};
-}
-
-bool store_bucket_is_shared(const struct store *store, const struct series *bucket, char *text)
-{
-    char family_text[PART_NAME_BYTES];
-    const struct family *family = family_at(store, bucket->family);
-    label_copy(&store->labels, family->name, family_text);
-    struct bytes name = part_name((struct bytes){family_text, family->name.length}, PART_COUNT,
-                                  family_text);
-    label_copy(&store->labels, bucket->labels, text);
-    struct bytes labels = without_bound(text, bucket->labels.length);
-    struct sample count = {.name = name.at, .labels = labels.at};
-    count.name_length = (uint16_t)name.length;
-    count.labels_length = (uint16_t)labels.length;
-    count.fingerprint = hash_series(name, labels, store->seed);
-    uint32_t slot = series_find(store, &count);
-    return slot == SLOT_NONE || bucket->count >= series_at(store, slot)->count;
-}
-
 int64_t store_idle_ms(const struct store *store, const struct series *series, int64_t now_ms)
 {
-    uint32_t window = window_of(store, now_ms);
-    return window > series->window ? (int64_t)(window - series->window) * WINDOW_MS : 0;
+    uint32_t window = store_window_at(store, now_ms);
+    return window > series->window ? store_window_start(store, window - series->window) : 0;
 }

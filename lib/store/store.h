@@ -10,10 +10,16 @@
  * What is full does not lose a sample: sums, counts, histograms and sets stay right in the overflow
  * series, labelled otel_metric_overflow="true" (the OpenTelemetry convention), of their family; a
  * family that has no room goes to the overflow family of its kind. Every family is born with its
- * overflow series, so that they cannot be missing later.
+ * overflow series, so that it cannot be missing later.
  *
- * Windows, the next lifetime, hang on the series slot: an accumulator beside its totals, sealed
- * into rings by the tick.
+ *     time   | ... | window | window | open window |     each windows.fine long, from the epoch on
+ *
+ * Each sample is added to the totals of its series and to what the series has in the open window.
+ * Sealing (history.h) takes the latter away; it knows families by id and series by sequence number.
+ *
+ * A family whose last series was recycled or expired is vacant: nobody sees it, but what was sealed
+ * of it is found by its id, so it stays until no window has a cell of it. It gives way before that
+ * to a metric of its name and another kind, and, one by one, where something new has no room.
  *
  * Owner: the engine. Lifetime: process. Threads: one at a time (the engine's lock).
  */
@@ -26,15 +32,13 @@
 #include "store/index.h"
 #include "store/series.h"
 
-/* Which window a sample falls into; how exactly idleness is known; how late is late. */
-#define WINDOW_MS 10000
-
 #define OVERFLOW_LABELS "otel_metric_overflow=\"true\""
 
 /* Series compete for room within a class: only a series with a histogram can give one up. */
 enum series_class {
     CLASS_PLAIN,
     CLASS_HISTOGRAM,
+    CLASS_BUCKETS,
     CLASS_SET,
     CLASS_COUNT,
 };
@@ -47,8 +51,9 @@ struct idle_list {
 struct store {
     struct slots families;
     struct slots series;
-    struct slots histograms;
-    struct slots sets;
+    struct slots histograms; /* struct histogram */
+    struct slots buckets;    /* struct classic */
+    struct slots sets;       /* struct unique */
     struct label_blocks labels;
     struct index series_index;
     struct index family_index;
@@ -59,9 +64,16 @@ struct store {
     uint64_t expire_windows;
     uint64_t series_max;
     uint64_t series_count; /* without overflow series, which have slots of their own */
-    int64_t start_ms;
-    uint32_t window; /* the latest that was seen */
+    uint64_t window_ms;
+    uint32_t window;        /* the latest that was seen: the one that is open */
+    uint32_t history_floor; /* windows before it are held nowhere any more; the history sets it */
+    bool has_history; /* what a series has in the open window is sealed before the series may end */
+    uint64_t next_family_id;
+    uint32_t oldest_family; /* by id */
+    uint32_t newest_family;
+    uint32_t vacant_families;
     uint32_t next_family_to_expire;
+    uint32_t next_family_to_evict;
     uint64_t late_samples;
     uint64_t saturated_samples; /* would have taken a total out of the range of a double */
     uint64_t overflowed_samples;
@@ -70,7 +82,9 @@ struct store {
     uint64_t recycled_series; /* for room */
     uint64_t expired_series;
     uint64_t deleted_series;
+    uint64_t evicted_families; /* vacant ones, for room */
     uint64_t histogram_downscales;
+    uint64_t lost_bounds; /* of classic histograms: see classic.h */
     /*
      * Of families that have ended since, what was recycled or overflowed: the sums of those are in
      * the family.
@@ -82,7 +96,7 @@ struct store {
 /* What store_init takes from the region, written to the places of the store's pools. */
 void store_plan(const struct settings *settings, uint64_t pools[static POOL_COUNT]);
 
-/* `start_ms` is now; windows are counted from it. */
+/* `start_ms` is now: the first window. */
 void store_init(struct store *store, const struct settings *settings, uint64_t seed,
                 int64_t start_ms, struct ledger *ledger, struct region *region);
 
@@ -120,29 +134,53 @@ void store_forget(struct store *store, const struct sample *sample);
  */
 uint32_t store_expire(struct store *store, int64_t now_ms, uint32_t most);
 
-/* Takes a live series away, for DELETE. Its total is not kept. */
+/*
+ * Takes a live series away, for DELETE. Its total is not kept, and its family gets a new id: what
+ * was sealed of the whole family is not found any more.
+ */
 void store_delete(struct store *store, uint32_t series);
+
+/* ---- for the history ---- */
+
+/* The window of that time, and when one begins, Unix time. */
+static inline uint32_t store_window_at(const struct store *store, int64_t time_ms)
+{
+    return time_ms <= 0 ? 0 : (uint32_t)((uint64_t)time_ms / store->window_ms);
+}
+
+static inline int64_t store_window_start(const struct store *store, uint32_t window)
+{
+    return (int64_t)(window * store->window_ms);
+}
+
+/* What the series' open window has beside its figures, for who adds or seals it; NULL: nothing. */
+void *store_open_sketch(const struct store *store, const struct series *series, enum kind kind);
+
+/* The series' open window is empty again: it was sealed. */
+void store_seal(struct store *store, uint32_t series);
+
+/* The family has a cell in the window: it stays until store->history_floor is past that. */
+void store_family_sealed(struct store *store, uint32_t family, uint32_t window);
+
+/* ---- looking ---- */
+
+/* The series of a sample; NULL when there is none. */
+const struct series *store_find(const struct store *store, const struct sample *sample);
 
 /* NULL when the slot is free. */
 const struct series *store_series(const struct store *store, uint32_t index);
 const struct family *store_family(const struct store *store, uint32_t index);
 
-/* The exp_histogram or hyperloglog of a series of that kind. */
-const struct exp_histogram *store_histogram(const struct store *store, const struct series *series);
-const struct hyperloglog *store_set(const struct store *store, const struct series *series);
+/* What a series of that kind has beside its figures. */
+const struct histogram *store_histogram(const struct store *store, const struct series *series);
+const struct classic *store_classic(const struct store *store, const struct series *series);
+const struct unique *store_set(const struct store *store, const struct series *series);
 
 /* The slot of the family of that name, SLOT_NONE when there is none. */
 uint32_t store_find_family(const struct store *store, struct bytes name);
 
 /* Has any sample of the family gone to its overflow series? */
 bool store_family_overflowed(const struct store *store, const struct family *family);
-
-/*
- * Was this bucket in every push of its child? Only then is it exact: bounds that some pushes lack
- * are not shown, so that what is left adds up (the bounds that all have). `text` has room for the
- * series' labels.
- */
-bool store_bucket_is_shared(const struct store *store, const struct series *bucket, char *text);
 
 /* Milliseconds since the last sample, to the length of a window. */
 int64_t store_idle_ms(const struct store *store, const struct series *series, int64_t now_ms);

@@ -1,10 +1,11 @@
 /* store_life.c: how families and series come to be, make room, and end. See store.h. */
 #include "base/ensure.h"
 #include "base/hash.h"
-#include "store/exp_histogram.h"
-#include "store/hyperloglog.h"
+#include "store/classic.h"
+#include "store/histogram.h"
 #include "store/store.h"
 #include "store/store_private.h"
+#include "store/unique.h"
 
 /*
  * Series that one new one may push out: a long label set may need the blocks of several. It bounds
@@ -54,13 +55,59 @@ void series_touch(struct store *store, uint32_t index, uint32_t window)
     idle_push(store, index, list);
 }
 
-/* ---- death ---- */
-
-static void sketch_release(struct store *store, struct series *series, enum kind kind)
+/* Where series of a class have their sketches, NULL where they have none. */
+static struct slots *sketches_of(struct store *store, enum series_class class)
 {
-    if (series->sketch != SLOT_NONE)
-        slots_release(kind == KIND_HISTOGRAM ? &store->histograms : &store->sets, &series->sketch);
+    switch (class) {
+    case CLASS_HISTOGRAM:
+        return &store->histograms;
+    case CLASS_BUCKETS:
+        return &store->buckets;
+    case CLASS_SET:
+        return &store->sets;
+    default:
+        return NULL;
+    }
 }
+
+/* ---- families by id ---- */
+
+/* An id that was never given, at the end of the list. */
+static void family_enlist(struct store *store, uint32_t index)
+{
+    struct family *family = family_at(store, index);
+    family->id = store->next_family_id++;
+    family->newer = SLOT_NONE;
+    family->older = store->newest_family;
+    if (store->newest_family != SLOT_NONE)
+        family_at(store, store->newest_family)->newer = index;
+    else
+        store->oldest_family = index;
+    store->newest_family = index;
+}
+
+static void family_delist(struct store *store, const struct family *family)
+{
+    if (family->older != SLOT_NONE)
+        family_at(store, family->older)->newer = family->newer;
+    else
+        store->oldest_family = family->newer;
+    if (family->newer != SLOT_NONE)
+        family_at(store, family->newer)->older = family->older;
+    else
+        store->newest_family = family->older;
+}
+
+/* One ordinary series more, or one less. */
+static void family_count(struct store *store, struct family *family, bool more)
+{
+    store->vacant_families -= family_is_vacant(store, family);
+    family->series_count += more ? 1 : UINT32_MAX;
+    family->claimed = false;
+    store->vacant_families += family_is_vacant(store, family);
+}
+
+/* ---- death ---- */
 
 static void family_unlink(struct store *store, struct family *family, struct series *series)
 {
@@ -80,47 +127,34 @@ static void series_release(struct store *store, uint32_t index)
     struct family *family = family_at(store, series->family);
     if (!series->is_overflow) {
         idle_unlink(store, series, list_of(store, series));
-        family->series_count--;
+        family_count(store, family, false);
+        family->ended_sequences++;
         store->series_count--;
     }
     family_unlink(store, family, series);
     index_remove(&store->series_index, series->fingerprint, index);
     label_release(&store->labels, &series->labels);
-    sketch_release(store, series, family->kind);
+    if (series->sketch != SLOT_NONE)
+        slots_release(sketches_of(store, class_of(family->kind)), &series->sketch);
     slots_release(&store->series, &index);
 }
 
 bool store_family_overflowed(const struct store *store, const struct family *family)
 {
-    for (int i = 0; i < FAMILY_OVERFLOWS; i++) {
-        if (family->overflow[i] != SLOT_NONE && series_at(store, family->overflow[i])->count > 0)
-            return true;
-    }
-    return false;
+    return series_at(store, family->overflow)->count > 0;
 }
 
 /*
- * What is added up of a retired series: of a composite the sum alone, or buckets and counts would
- * be mixed in.
- */
-static double retired_sum(const struct series *series)
-{
-    bool counts = series->part == PART_BUCKET || series->part == PART_COUNT;
-    return counts ? 0 : series_total(series);
-}
-
-/*
- * What the family kept of its retired series, and its overflow series' totals, go on in the store's
+ * What the family kept of its retired series, and its overflow series' total, go on in the store's
  * own figure.
  */
-static void keep_ended(struct store *store, const struct family *family)
+static void keep_ended(struct store *store, struct family *family)
 {
     store->ended_series += family->recycled;
     store->ended_sum += family->recycled_sum;
-    for (int i = 0; i < FAMILY_OVERFLOWS; i++) {
-        if (family->overflow[i] != SLOT_NONE)
-            store->ended_sum += retired_sum(series_at(store, family->overflow[i]));
-    }
+    store->ended_sum += series_total(series_at(store, family->overflow));
+    family->recycled = 0;
+    family->recycled_sum = 0;
 }
 
 static void family_release(struct store *store, uint32_t index)
@@ -129,6 +163,8 @@ static void family_release(struct store *store, uint32_t index)
     ENSURE(family->series_count == 0);
     ENSURE(!family->is_overflow);
     keep_ended(store, family);
+    store->vacant_families -= family_is_vacant(store, family);
+    family_delist(store, family);
     while (family->first != SLOT_NONE)
         series_release(store, family->first);
     index_remove(&store->family_index, family->name_hash, index);
@@ -138,20 +174,46 @@ static void family_release(struct store *store, uint32_t index)
     slots_release(&store->families, &index);
 }
 
-/* A family goes with its last series, unless its overflow series holds a total. */
-static void family_release_if_empty(struct store *store, uint32_t index)
+/* Does a window that is still held have a cell of it? */
+static bool is_remembered(const struct store *store, const struct family *family)
+{
+    return family->sealed_window != 0 && family->sealed_window >= store->history_floor;
+}
+
+/* The metric ended with its last series; the family stays as long as it is remembered. */
+static void family_end_if_vacant(struct store *store, uint32_t index)
+{
+    struct family *family = family_at(store, index);
+    if (!family_is_vacant(store, family))
+        return;
+    if (is_remembered(store, family))
+        keep_ended(store, family);
+    else
+        family_release(store, index);
+}
+
+bool family_give_way(struct store *store, uint32_t index)
 {
     const struct family *family = family_at(store, index);
-    if (family->series_count == 0 && !family->is_overflow &&
-        !store_family_overflowed(store, family))
-        family_release(store, index);
+    if (!family_is_vacant(store, family) || family->claimed)
+        return false;
+    family_release(store, index);
+    return true;
 }
 
 static void series_end(struct store *store, uint32_t index)
 {
     uint32_t family = series_at(store, index)->family;
     series_release(store, index);
-    family_release_if_empty(store, family);
+    family_end_if_vacant(store, family);
+}
+
+/* What was sealed of the family is known by its old id, and so no longer found. */
+static void family_disown_history(struct store *store, uint32_t index)
+{
+    family_delist(store, family_at(store, index));
+    family_enlist(store, index);
+    family_at(store, index)->sealed_window = 0;
 }
 
 void store_delete(struct store *store, uint32_t series)
@@ -160,14 +222,17 @@ void store_delete(struct store *store, uint32_t series)
     if (series_at(store, series)->is_overflow)
         return; /* it belongs to its family */
     store->deleted_series++;
+    family_disown_history(store, series_at(store, series)->family);
     series_end(store, series);
 }
 
 void store_forget(struct store *store, const struct sample *sample)
 {
-    uint32_t index = store_find_family(store, sample_family(sample));
-    if (index != SLOT_NONE)
-        family_release_if_empty(store, index);
+    uint32_t index = store_find_family(store, sample_name(sample));
+    if (index == SLOT_NONE)
+        return;
+    family_at(store, index)->claimed = false;
+    family_end_if_vacant(store, index);
 }
 
 /* Its total leaves the exposition; what it had come to is kept for the family. */
@@ -176,7 +241,7 @@ static void series_retire(struct store *store, uint32_t index)
     const struct series *series = series_at(store, index);
     struct family *family = family_at(store, series->family);
     family->recycled++;
-    family->recycled_sum += retired_sum(series);
+    family->recycled_sum += series_total(series);
     series_end(store, index);
 }
 
@@ -185,6 +250,15 @@ static void series_retire(struct store *store, uint32_t index)
 static uint64_t idle_windows(const struct store *store, uint32_t index, uint32_t window)
 {
     return window - series_at(store, index)->window;
+}
+
+/*
+ * Has it samples that are not sealed yet? Sealing is late by seconds at most, and whoever is idle
+ * for longer has none; but after a forward step of the clock everyone seems idle.
+ */
+static bool is_unsealed(const struct store *store, uint32_t index)
+{
+    return store->has_history && series_at(store, index)->open.count > 0;
 }
 
 /* What something new will take. */
@@ -203,18 +277,17 @@ static uint32_t lack(uint32_t wanted, uint32_t free)
 }
 
 /* What is missing for it: nothing, when all of it is 0. */
-static struct need shortage(const struct store *store, const struct need *need)
+static struct need shortage(struct store *store, const struct need *need)
 {
+    const struct slots *sketches = sketches_of(store, need->class);
     struct need missing = {
         .families = lack(need->families, slots_free_count(&store->families)),
         .series = store->series_count + need->series > store->series_max,
         .blocks = lack(need->blocks, store->labels.free_count),
         .class = need->class,
     };
-    if (need->class == CLASS_HISTOGRAM)
-        missing.sketches = lack(need->sketches, slots_free_count(&store->histograms));
-    if (need->class == CLASS_SET)
-        missing.sketches = lack(need->sketches, slots_free_count(&store->sets));
+    if (sketches != NULL)
+        missing.sketches = lack(need->sketches, slots_free_count(sketches));
     return missing;
 }
 
@@ -223,7 +296,7 @@ static bool is_nothing(const struct need *need)
     return (need->families | need->series | need->blocks | need->sketches) == 0;
 }
 
-static void count_refusals(const struct store *store, const struct need *missing)
+static void count_refusals(struct store *store, const struct need *missing)
 {
     struct ledger *ledger = store->labels.ledger;
     if (missing->families > 0)
@@ -233,7 +306,7 @@ static void count_refusals(const struct store *store, const struct need *missing
     if (missing->blocks > 0)
         ledger_refuse(ledger, POOL_LABELS);
     if (missing->sketches > 0)
-        ledger_refuse(ledger, missing->class == CLASS_SET ? POOL_SETS : POOL_HISTOGRAMS);
+        ledger_refuse(ledger, sketches_of(store, missing->class)->pool);
 }
 
 /* Where a walk from the longest idle series on stands in each class's list. */
@@ -261,7 +334,7 @@ static uint32_t idle_walk_next(const struct store *store, struct idle_walk *walk
         uint32_t at = walk->at[class];
         if (at == SLOT_NONE || (wanted != CLASS_COUNT && wanted != class))
             continue;
-        if (idle_windows(store, at, window) < idle_min)
+        if (idle_windows(store, at, window) < idle_min || is_unsealed(store, at))
             continue;
         if (best == CLASS_COUNT ||
             idle_windows(store, at, window) > idle_windows(store, walk->at[best], window))
@@ -308,39 +381,67 @@ static uint32_t choose_victims(const struct store *store, struct need missing, u
     return count;
 }
 
-/* Makes sure that all of it fits, recycling idle series where that suffices. */
+/* Families that one search looks at: those of an atomic push are vacant yet, and not to be had. */
+#define EVICT_LOOKS 64
+
+/*
+ * Gives up a vacant family: the first that a hand going round meets. False when it met none. The
+ * count spares the search where there is nothing to find, which is nearly always.
+ */
+static bool evict_family(struct store *store)
+{
+    if (store->vacant_families == 0)
+        return false;
+    for (uint32_t looks = 0; looks < EVICT_LOOKS && looks < store->families.fresh; looks++) {
+        uint32_t index = store->next_family_to_evict++ % store->families.fresh;
+        if (slots_is_live(&store->families, index) && family_give_way(store, index)) {
+            store->evicted_families++;
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Makes sure that all of it fits: recycling idle series where that suffices, else evicting vacant
+ * families by their rule. A refusal costs nobody a series, but it may have cost the past of metrics
+ * that have ended. Families are each evicted once, series chosen at most RECYCLE_MAX at a time.
+ */
 static bool make_room(struct store *store, const struct need *need, uint32_t window)
 {
-    uint32_t victims[RECYCLE_MAX];
-    struct need missing = shortage(store, need);
-    if (is_nothing(&missing))
-        return true;
-    uint32_t count =
-        missing.families > 0 ? 0 : choose_victims(store, missing, window, victims);
-    if (count == 0) {
-        count_refusals(store, &missing);
-        return false;
+    for (;;) {
+        uint32_t victims[RECYCLE_MAX];
+        struct need missing = shortage(store, need);
+        if (is_nothing(&missing))
+            return true;
+        uint32_t count = missing.families > 0 ? 0 : choose_victims(store, missing, window, victims);
+        for (uint32_t i = 0; i < count; i++)
+            series_retire(store, victims[i]);
+        store->recycled_series += count;
+        /* an ended family has its place, texts and sketch to give, but no series */
+        bool may_help = missing.series == 0 || missing.families > 0;
+        if (count == 0 && !(may_help && evict_family(store))) {
+            count_refusals(store, &missing);
+            return false;
+        }
     }
-    for (uint32_t i = 0; i < count; i++)
-        series_retire(store, victims[i]);
-    store->recycled_series += count;
-    missing = shortage(store, need);
-    ENSURE(is_nothing(&missing));
-    return true;
 }
 
 /* ---- birth ---- */
 
-static uint32_t sketch_acquire(struct store *store, enum kind kind)
+static uint32_t sketch_acquire(struct store *store, enum series_class class)
 {
-    uint32_t sketch = SLOT_NONE;
-    if (kind == KIND_HISTOGRAM) {
-        sketch = slots_acquire(&store->histograms);
-        exp_histogram_init(slots_at(&store->histograms, sketch));
-    } else if (kind == KIND_SET) {
-        sketch = slots_acquire(&store->sets);
-        hyperloglog_init(slots_at(&store->sets, sketch));
-    }
+    struct slots *sketches = sketches_of(store, class);
+    if (sketches == NULL)
+        return SLOT_NONE;
+    uint32_t sketch = slots_acquire(sketches);
+    ENSURE(sketch != SLOT_NONE);
+    if (class == CLASS_HISTOGRAM)
+        histogram_init(slots_at(sketches, sketch));
+    else if (class == CLASS_BUCKETS)
+        classic_init(slots_at(sketches, sketch));
+    else
+        unique_init(slots_at(sketches, sketch));
     return sketch;
 }
 
@@ -358,8 +459,8 @@ static void family_link(struct store *store, struct family *family, uint32_t ind
 }
 
 /* There is room: make_room said so. */
-static uint32_t series_place(struct store *store, uint32_t family_index, enum part part,
-                             struct bytes labels, uint64_t fingerprint, uint32_t window)
+static uint32_t series_place(struct store *store, uint32_t family_index, struct bytes labels,
+                             uint64_t fingerprint, uint32_t window)
 {
     struct family *family = family_at(store, family_index);
     uint32_t index = slots_acquire(&store->series);
@@ -368,9 +469,8 @@ static uint32_t series_place(struct store *store, uint32_t family_index, enum pa
     *series = (struct series){
         .fingerprint = fingerprint,
         .family = family_index,
-        .part = (uint8_t)part,
         .window = window,
-        .sketch = sketch_acquire(store, family->kind),
+        .sketch = sketch_acquire(store, class_of(family->kind)),
         .newer = SLOT_NONE,
         .older = SLOT_NONE,
     };
@@ -394,72 +494,36 @@ uint32_t series_birth(struct store *store, uint32_t family, const struct sample 
     /*
      * Counted first: the family cannot end while its last idle series makes room for the new one.
      */
-    family_at(store, family)->series_count++;
+    family_count(store, family_at(store, family), true);
     if (!make_room(store, &need, window)) {
-        family_at(store, family)->series_count--;
+        family_count(store, family_at(store, family), false);
         return SLOT_NONE;
     }
-    uint32_t index = series_place(store, family, sample->part, sample_labels(sample),
-                                  sample->fingerprint, window);
+    uint32_t index =
+        series_place(store, family, sample_labels(sample), sample->fingerprint, window);
     idle_push(store, index, &store->idle[class]);
     store->series_count++;
     store->created_series++;
     return index;
 }
 
-/* The parts whose overflow series a family of that kind is born with. */
-static void overflow_parts(enum kind kind, enum part *first, enum part *last)
+static void place_overflow(struct store *store, uint32_t index, struct bytes name, uint32_t window)
 {
-    *first = *last = PART_VALUE;
-    if (kind == KIND_CLASSIC || kind == KIND_SUMMARY) {
-        *first = kind == KIND_CLASSIC ? PART_BUCKET : PART_SUM;
-        *last = PART_COUNT;
-    }
-}
-
-/*
- * Of a classic histogram only the +Inf bucket overflows as a bucket: bounds that not all children
- * share cannot be kept exactly, and the clients' bounds are without end.
- */
-static struct bytes overflow_labels(enum part part)
-{
-    return part == PART_BUCKET ? BYTES("le=\"+Inf\"," OVERFLOW_LABELS) : BYTES(OVERFLOW_LABELS);
-}
-
-/* `name` is the family's; the part's suffix is hashed behind it, as it would stand in a sample. */
-static uint64_t part_fingerprint(struct bytes name, enum part part, struct bytes labels,
-                                 uint64_t seed)
-{
-    char text[PART_NAME_BYTES];
-    return hash_series(part_name(name, part, text), labels, seed);
-}
-
-static void place_overflows(struct store *store, uint32_t index, struct bytes name, uint32_t window)
-{
-    struct family *family = family_at(store, index);
-    enum part first, last;
-    overflow_parts(family->kind, &first, &last);
-    for (int i = 0; i < FAMILY_OVERFLOWS; i++)
-        family->overflow[i] = SLOT_NONE;
-    for (enum part part = first; part <= last; part++) {
-        struct bytes labels = overflow_labels(part);
-        uint64_t fingerprint = part_fingerprint(name, part, labels, store->seed);
-        uint32_t series = series_place(store, index, part, labels, fingerprint, window);
-        series_at(store, series)->is_overflow = true;
-        family->overflow[part == PART_VALUE ? 0 : part - PART_BUCKET] = series;
-    }
+    struct bytes labels = BYTES(OVERFLOW_LABELS);
+    uint64_t fingerprint = hash_series(name, labels, store->seed);
+    uint32_t series = series_place(store, index, labels, fingerprint, window);
+    series_at(store, series)->is_overflow = true;
+    family_at(store, index)->overflow = series;
 }
 
 static struct need family_need(struct bytes name, enum kind kind)
 {
-    enum part first, last;
-    overflow_parts(kind, &first, &last);
-    struct need need = {.families = 1, .class = class_of(kind)};
-    need.sketches = need.class != CLASS_PLAIN;
-    need.blocks = label_blocks_for(name.length);
-    for (enum part part = first; part <= last; part++)
-        need.blocks += label_blocks_for(overflow_labels(part).length);
-    return need;
+    return (struct need){
+        .families = 1,
+        .blocks = label_blocks_for(name.length) + label_blocks_for(sizeof OVERFLOW_LABELS - 1),
+        .class = class_of(kind),
+        .sketches = class_of(kind) != CLASS_PLAIN,
+    };
 }
 
 uint32_t family_birth(struct store *store, struct bytes name, enum kind kind, uint32_t window,
@@ -483,7 +547,9 @@ uint32_t family_birth(struct store *store, struct bytes name, enum kind kind, ui
     bool fitted = label_acquire(&store->labels, name, &family->name);
     ENSURE(fitted);
     index_insert(&store->family_index, family->name_hash, index);
-    place_overflows(store, index, name, window);
+    place_overflow(store, index, name, window);
+    family_enlist(store, index);
+    store->vacant_families++;
     return index;
 }
 
@@ -498,11 +564,12 @@ void overflow_families_init(struct store *store)
         [KIND_SUMMARY] = "mayfly_overflow_summary",
     };
     for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
-        uint32_t index = family_birth(store, bytes_of(names[kind]), kind, 0, false);
+        uint32_t index = family_birth(store, bytes_of(names[kind]), kind, store->window, false);
         ENSURE(index != SLOT_NONE); /* the floors of the settings leave room for these */
         family_at(store, index)->is_overflow = true;
         store->overflow_family[kind] = index;
     }
+    store->vacant_families = 0; /* these are not */
 }
 
 /* ---- families by name ---- */
@@ -527,26 +594,34 @@ static bool takes_suffix(enum kind kind, enum part part)
     return kind == KIND_CLASSIC || kind == KIND_HISTOGRAM;
 }
 
-static bool family_exists_with(const struct store *store, struct bytes name, enum part part)
+static uint32_t find_part(const struct store *store, struct bytes name, enum part part)
 {
     char text[PART_NAME_BYTES];
-    return store_find_family(store, part_name(name, part, text)) != SLOT_NONE;
+    return store_find_family(store, part_name(name, part, text));
 }
 
-bool family_clashes(const struct store *store, struct bytes name, enum kind kind)
+/* The family that this name is a part of, as far as its kind has such parts. */
+static uint32_t find_whole(const struct store *store, struct bytes name, enum part part)
+{
+    struct bytes suffix = part_suffix(part);
+    if (!bytes_end_with(name, suffix))
+        return SLOT_NONE;
+    uint32_t whole = store_find_family(store, (struct bytes){name.at, name.length - suffix.length});
+    if (whole == SLOT_NONE || !takes_suffix(family_at(store, whole)->kind, part))
+        return SLOT_NONE;
+    return whole;
+}
+
+uint32_t family_clashing(const struct store *store, struct bytes name, enum kind kind)
 {
     for (enum part part = PART_BUCKET; part < PART_KINDS; part++) {
-        if (takes_suffix(kind, part) && family_exists_with(store, name, part))
-            return true;
-        struct bytes suffix = part_suffix(part);
-        if (!bytes_end_with(name, suffix))
-            continue;
-        uint32_t base =
-            store_find_family(store, (struct bytes){name.at, name.length - suffix.length});
-        if (base != SLOT_NONE && takes_suffix(family_at(store, base)->kind, part))
-            return true;
+        uint32_t other = takes_suffix(kind, part) ? find_part(store, name, part) : SLOT_NONE;
+        if (other == SLOT_NONE)
+            other = find_whole(store, name, part);
+        if (other != SLOT_NONE)
+            return other;
     }
-    return false;
+    return SLOT_NONE;
 }
 
 /* ---- what a family says of itself ---- */
@@ -555,8 +630,7 @@ static void replace_text(struct store *store, struct label_text *text, struct by
 {
     if (with.length == 0 || label_equal(&store->labels, *text, with))
         return;
-    if (label_blocks_for(with.length) >
-        store->labels.free_count + label_blocks_for(text->length))
+    if (label_blocks_for(with.length) > store->labels.free_count + label_blocks_for(text->length))
         return; /* a text for people never costs a series its room */
     label_release(&store->labels, text);
     bool fitted = label_acquire(&store->labels, with, text);
@@ -573,24 +647,21 @@ void family_describe(struct store *store, uint32_t index, const struct declarati
 /* ---- time ---- */
 
 /*
- * A family without series whose overflow series took nothing for series.expire_after goes, and its
- * total with it.
+ * One family a tick is looked at: without series it goes once no window has a cell of it, and its
+ * overflow series took nothing for series.expire_after; that one's total goes with it.
  */
 static void expire_one_family(struct store *store, uint32_t window)
 {
-    if (store->families.fresh == 0)
-        return;
     uint32_t index = store->next_family_to_expire++ % store->families.fresh;
     if (!slots_is_live(&store->families, index))
         return;
-    struct family *family = family_at(store, index);
-    if (family->series_count > 0 || family->is_overflow)
+    const struct family *family = family_at(store, index);
+    if (family->series_count > 0 || family->is_overflow || is_remembered(store, family))
         return;
-    for (int i = 0; i < FAMILY_OVERFLOWS; i++) {
-        uint32_t overflow = family->overflow[i];
-        if (overflow != SLOT_NONE && idle_windows(store, overflow, window) <= store->expire_windows)
-            return;
-    }
+    if (store_family_overflowed(store, family) &&
+        (idle_windows(store, family->overflow, window) <= store->expire_windows ||
+         is_unsealed(store, family->overflow)))
+        return;
     family_release(store, index);
 }
 
@@ -614,6 +685,35 @@ uint32_t store_expire(struct store *store, int64_t now_ms, uint32_t most)
 
 /* ---- verification ---- */
 
+static void verify_grid(const struct histogram *histogram, uint64_t count)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i <= HISTOGRAM_GRID_BOUNDS; i++)
+        sum += histogram->grid[i];
+    ENSURE(sum == count);
+    exp_histogram_verify(&histogram->open);
+}
+
+static void verify_buckets(const struct classic *classic, double observed)
+{
+    ENSURE(classic->bound_count <= CHILD_BOUNDS_MAX);
+    for (uint32_t i = 0; i < classic->bound_count; i++) {
+        bool is_last = i + 1 == classic->bound_count;
+        ENSURE(is_last || classic->bounds[i] < classic->bounds[i + 1]);
+        ENSURE(classic->totals[i] <= (is_last ? observed : classic->totals[i + 1]));
+        ENSURE(classic->open[i] <= classic->totals[i]);
+    }
+}
+
+static void verify_sketch(const struct store *store, const struct series *series, enum kind kind)
+{
+    ENSURE((series->sketch == SLOT_NONE) == (class_of(kind) == CLASS_PLAIN));
+    if (kind == KIND_HISTOGRAM)
+        verify_grid(store_histogram(store, series), series->count);
+    else if (kind == KIND_CLASSIC)
+        verify_buckets(store_classic(store, series), series->observed);
+}
+
 static void verify_family(const struct store *store, uint32_t index)
 {
     const struct family *family = family_at(store, index);
@@ -623,11 +723,32 @@ static void verify_family(const struct store *store, uint32_t index)
         const struct series *series = series_at(store, at);
         ENSURE(slots_is_live(&store->series, at));
         ENSURE(series->family == index);
+        verify_sketch(store, series, family->kind);
         ENSURE(at == family->first || series->sequence > sequence);
         sequence = series->sequence;
         series_count += !series->is_overflow;
     }
     ENSURE(series_count == family->series_count);
+    ENSURE(series_at(store, family->overflow)->is_overflow);
+    ENSURE(series_at(store, family->overflow)->family == index);
+}
+
+/* Returns how many there are. */
+static uint32_t verify_family_list(const struct store *store)
+{
+    uint32_t count = 0;
+    uint32_t older = SLOT_NONE;
+    for (uint32_t at = store->oldest_family; at != SLOT_NONE; at = family_at(store, at)->newer) {
+        const struct family *family = family_at(store, at);
+        ENSURE(slots_is_live(&store->families, at));
+        ENSURE(family->older == older);
+        ENSURE(older == SLOT_NONE || family_at(store, older)->id < family->id);
+        ENSURE(family->id < store->next_family_id);
+        older = at;
+        count++;
+    }
+    ENSURE(store->newest_family == older);
+    return count;
 }
 
 static uint32_t verify_list(const struct store *store, enum series_class class)
@@ -651,14 +772,19 @@ void store_verify(const struct store *store)
     slots_verify(&store->families);
     slots_verify(&store->series);
     slots_verify(&store->histograms);
+    slots_verify(&store->buckets);
     slots_verify(&store->sets);
+    ENSURE(verify_family_list(store) == store->families.live_count);
+    uint32_t vacant = 0;
     uint32_t ordinary = 0;
     for (uint32_t index = 0; index < store->families.fresh; index++) {
         if (!slots_is_live(&store->families, index))
             continue;
         verify_family(store, index);
         ordinary += family_at(store, index)->series_count;
+        vacant += family_is_vacant(store, family_at(store, index));
     }
+    ENSURE(vacant == store->vacant_families);
     uint32_t listed = 0;
     for (enum series_class class = 0; class < CLASS_COUNT; class ++)
         listed += verify_list(store, class);

@@ -35,18 +35,13 @@ static inline struct series *series_at(const struct store *store, uint32_t index
     return slots_at(&store->series, index);
 }
 
-static inline uint32_t window_of(const struct store *store, int64_t now_ms)
-{
-    return now_ms <= store->start_ms ? 0 : (uint32_t)((now_ms - store->start_ms) / WINDOW_MS);
-}
-
 /*
  * The window that is open now. It never goes back: requests bring the time at which they began, so
  * the time of a long one is older than what was applied meanwhile.
  */
 static inline uint32_t window_advance(struct store *store, int64_t now_ms)
 {
-    uint32_t window = window_of(store, now_ms);
+    uint32_t window = store_window_at(store, now_ms);
     if (window > store->window)
         store->window = window;
     return store->window;
@@ -54,26 +49,39 @@ static inline uint32_t window_advance(struct store *store, int64_t now_ms)
 
 static inline enum series_class class_of(enum kind kind)
 {
-    if (kind == KIND_HISTOGRAM)
-        return CLASS_HISTOGRAM;
-    return kind == KIND_SET ? CLASS_SET : CLASS_PLAIN;
-}
-
-/* The family's overflow series for a part. */
-static inline uint32_t family_overflow(const struct family *family, enum part part)
-{
-    return family->overflow[part == PART_VALUE ? 0 : part - PART_BUCKET];
+    static const uint8_t classes[KIND_COUNT] = {
+        [KIND_HISTOGRAM] = CLASS_HISTOGRAM,
+        [KIND_CLASSIC] = CLASS_BUCKETS,
+        [KIND_SET] = CLASS_SET,
+    };
+    return classes[kind];
 }
 
 /*
- * True when a family of this name and kind could not be told apart, in an exposition, from one that
- * is there.
+ * Has the family no series, and a total neither? Then nobody sees it, and it is there for what was
+ * sealed of it.
  */
-bool family_clashes(const struct store *store, struct bytes name, enum kind kind);
+static inline bool family_is_vacant(const struct store *store, const struct family *family)
+{
+    return family->series_count == 0 && !family->is_overflow &&
+           series_at(store, family->overflow)->count == 0;
+}
 
 /*
- * Makes the family, or SLOT_NONE when there is no room; with `recycle` idle series are given up for
- * it.
+ * Makes way for samples of another kind, or of a name that cannot be told apart. False when the
+ * family is not vacant, or has just been claimed by store_admit.
+ */
+bool family_give_way(struct store *store, uint32_t index);
+
+/*
+ * A family that could not be told apart, in an exposition, from one of this name and kind;
+ * SLOT_NONE when there is none.
+ */
+uint32_t family_clashing(const struct store *store, struct bytes name, enum kind kind);
+
+/*
+ * Makes the family, or SLOT_NONE when there is no room; with `recycle` idle series and vacant
+ * families are given up for it.
  */
 uint32_t family_birth(struct store *store, struct bytes name, enum kind kind, uint32_t window,
                       bool recycle);

@@ -58,7 +58,16 @@ void fuzz_settings(struct settings *settings)
     settings->series_max = 24;
     settings->series_label_bytes = 16 << 10;
     settings->histograms_max = 16;
+    settings->buckets_max = 16;
     settings->sets_max = 4;
+    settings->limits_query_groups = 16;
+    settings->limits_query_points = 1024;
+    settings->limits_summary_groups = 16;
+    settings->windows_fine_bytes = 32 << 10;
+    settings->windows_middle_bytes = 32 << 10;
+    settings->windows_coarse_bytes = 32 << 10;
+    settings->windows_own_bytes = 256 << 10;
+    settings->cache_bytes = 16 << 10;
 }
 
 /* ---- text ---- */
@@ -216,21 +225,46 @@ static void check_labels(struct bytes text, const struct settings *settings)
     REQUIRE(count <= settings->limits_labels);
 }
 
-static bool adds(const struct sample *sample)
+static bool is_child(const struct sample *sample)
 {
-    return sample->kind == KIND_COUNTER || sample->kind == KIND_CLASSIC ||
-           sample->kind == KIND_SUMMARY;
+    return sample->kind == KIND_CLASSIC || sample->kind == KIND_SUMMARY;
+}
+
+static void check_bounds(const struct child *child)
+{
+    REQUIRE(child->bound_count <= CHILD_BOUNDS_MAX);
+    for (uint32_t i = 0; i < child->bound_count; i++) {
+        REQUIRE(isfinite(child->bounds[i]) && child->counts[i] >= 0);
+        REQUIRE(child->counts[i] <= child->count);
+        REQUIRE(i == 0 || child->bounds[i] > child->bounds[i - 1]);
+        REQUIRE(i == 0 || child->counts[i] >= child->counts[i - 1]);
+    }
+}
+
+static void check_child(const struct sample *sample)
+{
+    const struct child *child = sample->child;
+    REQUIRE(sample->lines >= 1 && sample->lines >= child->bound_count);
+    REQUIRE(child->has_sum || child->has_count);
+    REQUIRE(child->has_count || !child->has_buckets);
+    REQUIRE(!child->has_buckets || sample->kind == KIND_CLASSIC);
+    REQUIRE(child->has_buckets || child->bound_count == 0);
+    REQUIRE(isfinite(child->sum) && isfinite(child->count) && child->count >= 0);
+    check_bounds(child);
 }
 
 static void check_number(const struct sample *sample)
 {
-    bool composite = sample->kind == KIND_CLASSIC || sample->kind == KIND_SUMMARY;
     REQUIRE(sample->kind < KIND_COUNT);
-    REQUIRE(composite == (sample->part != PART_VALUE));
+    if (is_child(sample)) {
+        check_child(sample);
+        return;
+    }
+    REQUIRE(sample->lines == (sample->follows ? 0 : 1));
     if (sample->kind == KIND_SET || sample->kind == KIND_GAUGE)
         return;
     REQUIRE(isfinite(sample->value));
-    REQUIRE(!adds(sample) || sample->part == PART_SUM || sample->value >= 0);
+    REQUIRE(sample->kind != KIND_COUNTER || sample->value >= 0);
 }
 
 static void check_declaration(const struct declaration *declaration)
@@ -247,26 +281,37 @@ static void check_declaration(const struct declaration *declaration)
 void fuzz_check_sample(const struct sample *sample, const struct settings *settings)
 {
     struct bytes name = sample_name(sample);
-    struct bytes family = sample_family(sample);
-    struct bytes suffix = part_suffix(sample->part);
     REQUIRE(metric_name_check(name, settings).status == STATUS_OK);
-    REQUIRE(metric_name_check(family, settings).status == STATUS_OK);
-    REQUIRE(family.length + suffix.length == name.length);
-    REQUIRE(bytes_end_with(name, suffix));
     check_labels(sample_labels(sample), settings);
     check_number(sample);
     check_declaration(sample->declaration);
     REQUIRE(sample->fingerprint == hash_series(name, sample_labels(sample), FUZZ_SEED));
 }
 
+static void write_child(struct fuzz_text *text, const struct child *child)
+{
+    if (child->has_sum)
+        fuzz_text_print(text, " sum=%a", child->sum);
+    if (child->has_count)
+        fuzz_text_print(text, " count=%a", child->count);
+    if (child->has_buckets)
+        fuzz_text_print(text, " buckets -%u", child->lost_bounds);
+    for (uint32_t i = 0; i < child->bound_count; i++)
+        fuzz_text_print(text, " %a:%a", child->bounds[i], child->counts[i]);
+}
+
 void fuzz_write_sample(struct fuzz_text *text, const struct sample *sample)
 {
-    fuzz_text_print(text, "%u/%u%s %s ", sample->line, sample->element,
-                    sample->follows ? " +" : "", kind_name(sample->kind));
+    fuzz_text_print(text, "%u/%u+%u %s ", sample->line, sample->element, sample->lines,
+                    kind_name(sample->kind));
     fuzz_text_add(text, sample_name(sample));
-    fuzz_text_print(text, "|%u{", sample->family_length);
+    fuzz_text_add(text, BYTES("{"));
     fuzz_text_add(text, sample_labels(sample));
-    fuzz_text_print(text, "} %016llx", (unsigned long long)sample->member); /* the value's bits */
+    fuzz_text_add(text, BYTES("}"));
+    if (is_child(sample))
+        write_child(text, sample->child);
+    else
+        fuzz_text_print(text, " %016llx", (unsigned long long)sample->member); /* value's bits */
     if (sample->timestamp_ms != TIMESTAMP_NONE)
         fuzz_text_print(text, " @%lld", (long long)sample->timestamp_ms);
     if (sample->declaration != NULL) {
@@ -317,7 +362,7 @@ static struct refusal collect(void *context, struct intake *intake)
         const struct sample *sample = &intake->batch->samples[i];
         fuzz_check_sample(sample, intake->settings);
         fuzz_write_sample(&sink->text, sample);
-        intake->report->accepted += !sample->follows;
+        intake->report->accepted += sample->lines;
     }
     return refusal_plain(STATUS_OK);
 }

@@ -103,7 +103,7 @@ const struct label_list *fuzz_path_labels(unsigned number);
 
 /* ---- an intake that checks and collects ---- */
 
-#define FUZZ_ARENA_BYTES ((size_t)256 << 10)
+#define FUZZ_ARENA_BYTES ((size_t)320 << 10)
 
 struct fuzz_sink {
     struct settings settings;

@@ -60,6 +60,7 @@ static void small_settings(struct settings *settings)
     settings->series_max = 12;
     settings->series_label_bytes = 8 << 10;
     settings->histograms_max = 4;
+    settings->buckets_max = 4;
     settings->sets_max = 3;
     settings->series_idle_min = 30000;
     settings->series_expire_after = 3600000;
@@ -194,7 +195,7 @@ static uint64_t held_count(const struct held_samples *held)
     uint64_t count = 0;
     for (; held != NULL; held = held->next) {
         for (uint32_t i = 0; i < held->count; i++)
-            count += !held->samples[i].follows;
+            count += held->samples[i].lines;
     }
     return count;
 }
@@ -309,9 +310,12 @@ static void run_deletion(struct fuzz_world *world, const struct script *script)
 {
     struct selector selector;
     selector_init(&selector);
-    if (selector_add_match(&selector, script->body).status != STATUS_OK)
-        return;
     fuzz_world_begin(world);
+    if (selector_add_match(&selector, script->body, &world->settings, &world->arena).status !=
+        STATUS_OK) {
+        fuzz_world_end(world);
+        return;
+    }
     struct deletion *deletion = deletion_make(&selector, &world->settings, &world->arena);
     REQUIRE(deletion != NULL);
     while (!deletion_step(deletion, &world->engine->store, 3))

@@ -4,11 +4,13 @@
  *     'P' series, 'Q' label names, 'R' label values, 'S' cardinality;
  *     + 4 ('T', ...): with the smallest buffer for rows
  *     limit, slice, then parameters with & between them, not encoded:
- *     metric=NAME  [match=]LABEL=VALUE  after=TOKEN  label=NAME
+ *     metric=NAME  [match=]LABEL=VALUE  [match=]LABEL=~REGEX  after=TOKEN  label=NAME
  *
  * The oracle is a plain reading of the same store: each series' labels unescaped into a list, each
- * matcher tried on it. Pages one behind the other hold each selected series once; a page of names
- * is the front of the sorted list; replies are JSON that says the same.
+ * matcher tried on it; an expression by PCRE2 again, in memory of its own and without quick tries.
+ * Where a limit is met, the walk must only end. Pages one behind the other hold each selected
+ * series once; a page of names is the front of the sorted list; replies are JSON that says the
+ * same.
  */
 #include "world.h"
 
@@ -18,13 +20,16 @@
 #include "reply/rows.h"
 
 #include <jansson.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
 #include <stdlib.h>
 
 #define SERIES_MAX 256
 #define TEXT_MAX 512
 #define LABELS_MAX 8
 #define NAMES_MAX 1024
-#define WANTED_TEXT_MAX 2048 /* limits.target_bytes: nobody can ask for more */
+#define SELECTORS_BYTES ((size_t)2 << 20) /* sixteen expressions of the largest kind */
+#define WANTED_TEXT_MAX 2048              /* limits.target_bytes: nobody can ask for more */
 
 struct plain_label {
     char text[TEXT_MAX]; /* the name, then the value */
@@ -37,7 +42,6 @@ struct plain_series {
     uint32_t slot;
     char name_text[TEXT_MAX];
     struct bytes name;
-    size_t family_length;
     uint32_t label_count;
     struct plain_label labels[LABELS_MAX];
     bool selected;
@@ -53,6 +57,11 @@ struct question {
 };
 
 static struct fuzz_world world;
+
+/* Of the selector at hand, which outlives a page's. */
+static struct arena selectors;
+static char *selectors_memory;
+
 static struct plain_series plain[SERIES_MAX];
 static uint32_t plain_count;
 
@@ -102,9 +111,9 @@ static void apply(enum kind kind, const char *name, const char *labels, double v
         .timestamp_ms = TIMESTAMP_NONE,
         .value = value,
         .name_length = (uint16_t)strlen(name),
-        .family_length = (uint16_t)strlen(name),
         .labels_length = (uint16_t)strlen(labels),
         .kind = (uint8_t)kind,
+        .lines = 1,
     };
     REQUIRE(store_apply(&world.engine->store, &sample, world.now_ms, &outcome) == STATUS_OK);
 }
@@ -156,12 +165,10 @@ static void read_series(uint32_t slot, const struct series *series)
     struct plain_series *row = &plain[plain_count++];
     const struct store *store = &world.engine->store;
     const struct family *family = store_family(store, series->family);
-    struct bytes suffix = part_suffix(series->part);
     REQUIRE(plain_count < SERIES_MAX);
-    *row = (struct plain_series){.slot = slot, .family_length = family->name.length};
+    *row = (struct plain_series){.slot = slot};
     label_copy(&store->labels, family->name, row->name_text);
-    memcpy(row->name_text + family->name.length, suffix.at, suffix.length);
-    row->name = (struct bytes){row->name_text, family->name.length + suffix.length};
+    row->name = (struct bytes){row->name_text, family->name.length};
     label_copy(&store->labels, series->labels, text);
     struct bytes rest = {text, series->labels.length};
     struct label label;
@@ -180,6 +187,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc;
     (void)argv;
     make_store();
+    selectors_memory = aligned_alloc(ARENA_ALIGN, SELECTORS_BYTES);
+    REQUIRE(selectors_memory != NULL);
     for (uint32_t slot = 0; slot < world.engine->store.series.fresh; slot++) {
         const struct series *series = store_series(&world.engine->store, slot);
         if (series != NULL && (!series->is_overflow || series->count > 0))
@@ -197,24 +206,70 @@ static struct bytes plain_value(const struct plain_series *series, struct bytes 
     return (struct bytes){"", 0}; /* a label that is not there is an empty one */
 }
 
-static bool plain_holds(const struct plain_series *series, const struct matcher *matcher)
+static pcre2_code *plain_compile(struct bytes pattern)
 {
-    struct bytes family = {series->name.at, series->family_length};
+    int error;
+    size_t offset;
+    return pcre2_compile((PCRE2_SPTR)pattern.at, pattern.length,
+                         PCRE2_UTF | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_NO_AUTO_CAPTURE |
+                             PCRE2_NEVER_BACKSLASH_C,
+                         &error, &offset, NULL);
+}
+
+/* With the limits that the service has: what they cut off cannot be said. */
+static int plain_match(const pcre2_code *code, struct bytes text)
+{
+    pcre2_match_context *context = pcre2_match_context_create(NULL);
+    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+    REQUIRE(context != NULL && data != NULL);
+    pcre2_set_match_limit(context, (uint32_t)world.settings.limits_regex_steps);
+    pcre2_set_heap_limit(context, (uint32_t)(world.settings.limits_request_bytes / 4096));
+    int result = pcre2_match(code, (PCRE2_SPTR)text.at, text.length, 0,
+                             PCRE2_ANCHORED | PCRE2_ENDANCHORED, data, context);
+    pcre2_match_data_free(data);
+    pcre2_match_context_free(context);
+    return result;
+}
+
+/* *met_limit: nobody can say. */
+static bool plain_equal(const struct matcher *matcher, const pcre2_code *code, struct bytes text,
+                        bool *met_limit)
+{
+    if (code == NULL)
+        return bytes_equal(text, matcher->value);
+    int result = plain_match(code, text);
+    if (result < 0 && result != PCRE2_ERROR_NOMATCH)
+        *met_limit = true;
+    return result >= 0;
+}
+
+static bool plain_holds(const struct plain_series *series, const struct matcher *matcher,
+                        const pcre2_code *code, bool *met_limit)
+{
     bool equal;
     if (matcher->on_metric_name)
-        equal = bytes_equal(series->name, matcher->value) || bytes_equal(family, matcher->value);
+        equal = plain_equal(matcher, code, series->name, met_limit);
     else
-        equal = bytes_equal(plain_value(series, matcher->name), matcher->value);
+        equal = plain_equal(matcher, code, plain_value(series, matcher->name), met_limit);
     return equal != matcher->negated;
 }
 
-static void select_plainly(const struct selector *selector)
+/* False when a limit was met, so that what is selected cannot be said. */
+static bool select_plainly(const struct selector *selector)
 {
-    for (uint32_t i = 0; i < plain_count; i++) {
+    bool met_limit = false;
+    for (uint32_t i = 0; i < plain_count; i++)
         plain[i].selected = true;
-        for (uint32_t k = 0; k < selector->count; k++)
-            plain[i].selected = plain[i].selected && plain_holds(&plain[i], &selector->matchers[k]);
+    for (uint32_t k = 0; k < selector->count; k++) {
+        const struct matcher *matcher = &selector->matchers[k];
+        pcre2_code *code = matcher->regex == NULL ? NULL : plain_compile(matcher->value);
+        REQUIRE((code != NULL) == (matcher->regex != NULL));
+        for (uint32_t i = 0; i < plain_count; i++)
+            plain[i].selected =
+                plain_holds(&plain[i], matcher, code, &met_limit) && plain[i].selected;
+        pcre2_code_free(code);
     }
+    return !met_limit;
 }
 
 /* ---- parameters ---- */
@@ -231,32 +286,54 @@ static bool is_word(struct bytes text, bool colons)
     return text.length > 0;
 }
 
-/* What matcher.h says may be written, told by where the first = stands. */
-static bool may_match(struct bytes text)
+enum plain_form {
+    FORM_BAD,
+    FORM_VALUE,
+    FORM_REGEX,
+};
+
+/* The form NAME=VALUE is of; "!~" or "=" is at the first = or ~ behind the name. */
+static enum plain_form form_of(struct bytes text)
 {
-    const char *equals = text.length == 0 ? NULL : memchr(text.at, '=', text.length);
-    if (is_word(text, true))
-        return true;
-    if (equals == NULL)
-        return false;
-    struct bytes name = {text.at, (size_t)(equals - text.at)};
-    size_t behind = text.length - name.length - 1;
-    if (behind > 0 && equals[1] == '~' && is_word(name, false))
-        return false; /* a regular expression */
-    if (name.length > 0 && name.at[name.length - 1] == '!')
-        name.length--;
-    return is_word(name, false);
+    size_t name = 0;
+    while (name < text.length && is_word((struct bytes){text.at, name + 1}, true))
+        name++;
+    if (!is_word((struct bytes){text.at, name}, true))
+        return FORM_BAD;
+    if (name == text.length)
+        return FORM_VALUE; /* a metric name */
+    if (!is_word((struct bytes){text.at, name}, false))
+        return FORM_BAD;
+    char first = text.at[name];
+    char second = name + 1 < text.length ? text.at[name + 1] : '\0';
+    if (second == '~' && (first == '=' || first == '!'))
+        return FORM_REGEX;
+    return first == '=' || (first == '!' && second == '=') ? FORM_VALUE : FORM_BAD;
 }
 
-static bool add_match(struct selector *selector, struct bytes value)
+static bool may_refuse(enum plain_form form, enum status status)
 {
+    if (form != FORM_REGEX)
+        return form == FORM_BAD && status == STATUS_BAD_PARAMETER;
+    return status == STATUS_BAD_REGEX || status == STATUS_REGEX_TOO_COSTLY ||
+           status == STATUS_REQUEST_TOO_LARGE;
+}
+
+static bool add_match(struct question *question, struct bytes value)
+{
+    struct selector *selector = &question->selector;
     uint32_t before = selector->count;
-    struct refusal refusal = selector_add_match(selector, value);
-    bool room = before < SELECTOR_MATCHERS_MAX;
-    REQUIRE((refusal.status == STATUS_OK) == (room && may_match(value)));
+    enum plain_form form = form_of(value);
+    struct refusal refusal = selector_add_match(selector, value, &world.settings, &selectors);
     REQUIRE(selector->count == before + (refusal.status == STATUS_OK));
-    if (refusal.status != STATUS_OK)
-        REQUIRE(refusal.status == STATUS_BAD_PARAMETER && refusal.detail != NULL);
+    if (before == SELECTOR_MATCHERS_MAX)
+        REQUIRE(refusal.status == STATUS_BAD_PARAMETER);
+    else if (refusal.status == STATUS_OK)
+        REQUIRE(form != FORM_BAD);
+    else
+        REQUIRE(may_refuse(form, refusal.status));
+    REQUIRE((refusal.status != STATUS_BAD_PARAMETER && refusal.status != STATUS_BAD_REGEX) ||
+            refusal.detail != NULL);
     return refusal.status == STATUS_OK;
 }
 
@@ -286,12 +363,13 @@ static bool read_parameter(struct question *question, struct bytes value)
     else if (cut_prefix(&value, BYTES("label=")))
         question->label = value;
     else
-        return add_match(&question->selector, value); /* "match=" itself need not be written */
+        return add_match(question, value); /* "match=" itself need not be written */
     return true;
 }
 
 static bool read_question(struct bytes input, struct question *question)
 {
+    arena_init(&selectors, selectors_memory, SELECTORS_BYTES, SELECTORS_BYTES, NULL);
     selector_init(&question->selector);
     while (input.length > 0) {
         const char *end = memchr(input.at, '&', input.length);
@@ -359,7 +437,7 @@ static const struct plain_series *next_plain(uint32_t *at)
 }
 
 /* One page; *at goes on in the plain list, *from becomes the next token. False on the last page. */
-static bool series_one_page(const struct question *question, uint32_t *from, uint32_t *at)
+static bool series_one_page(struct question *question, uint32_t *from, uint32_t *at)
 {
     const struct store *store = &world.engine->store;
     struct writer writer = make_buffer(series_rows_bytes(&world.settings) + question->spare);
@@ -392,7 +470,7 @@ static bool series_one_page(const struct question *question, uint32_t *from, uin
     return more;
 }
 
-static void check_series(const struct question *question)
+static void check_series(struct question *question)
 {
     uint32_t from = 0;
     uint32_t at = 0;
@@ -443,10 +521,10 @@ static void want_names(const struct question *question, bool values)
     }
 }
 
-static struct name_page *collect(const struct question *question, bool values)
+static struct name_page *collect(struct question *question, bool values)
 {
-    struct name_page *page = name_page_make(question->limit, NAME_PAGE_TEXT_MIN,
-                                            question->after, &world.arena);
+    struct name_page *page =
+        name_page_make(question->limit, NAME_PAGE_TEXT_MIN, question->after, &world.arena);
     REQUIRE(page != NULL);
     struct names *names =
         values ? names_make_values(question->label, &question->selector, page, &world.settings,
@@ -459,7 +537,7 @@ static struct name_page *collect(const struct question *question, bool values)
     return page;
 }
 
-static void check_names(const struct question *question, bool values)
+static void check_names(struct question *question, bool values)
 {
     struct writer writer = make_buffer(name_rows_bytes(&world.settings) + question->spare);
     want_names(question, values);
@@ -519,6 +597,28 @@ static void check_cardinality(const struct question *question)
     json_decref(root);
 }
 
+/* ---- where a limit may be met ---- */
+
+/* An expression met a limit above; here another one may, or the same, or none. It ends. */
+static void only_end(struct question *question, int what)
+{
+    struct selector *selector = &question->selector;
+    fuzz_world_begin(&world);
+    if (what == 0) {
+        uint32_t slice = question->slice;
+        struct series_page *page =
+            series_page_make(selector, 0, question->limit, &world.settings, &world.arena);
+        REQUIRE(page != NULL);
+        for (; !series_page_is_done(page, &world.engine->store); slice = question->slice)
+            series_page_next(page, &world.engine->store, &slice);
+    } else {
+        collect(question, what == 2);
+    }
+    REQUIRE(selector->failure == STATUS_OK || selector->failure == STATUS_REGEX_TOO_COSTLY ||
+            selector->failure == STATUS_REQUEST_TOO_LARGE);
+    fuzz_world_end(&world);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size > WANTED_TEXT_MAX)
@@ -531,8 +631,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     question.slice = fuzz_take(&rest) + 1u;
     question.spare = (what & 4) != 0 ? 0 : 65536;
     if (read_question(rest, &question)) {
-        select_plainly(&question.selector);
-        if ((what & 3) == 0)
+        if (!select_plainly(&question.selector))
+            only_end(&question, what & 3);
+        else if ((what & 3) == 0)
             check_series(&question);
         else if ((what & 3) == 3)
             check_cardinality(&question);

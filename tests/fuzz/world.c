@@ -32,7 +32,7 @@ static uint64_t world_bytes(const struct settings *settings)
 {
     uint64_t pools[POOL_COUNT] = {0};
     uint64_t bytes = 0;
-    store_plan(settings, pools);
+    engine_plan(settings, pools);
     for (int pool = 0; pool < POOL_COUNT; pool++)
         bytes += pools[pool];
     return bytes + blocks_bytes(settings->requests_bytes) +

@@ -103,7 +103,7 @@ class Settings(CommandCase):
 
     def test_zero_is_never_without_limit(self):
         for path, kind in setting_rows():
-            if kind == "TEXT" or path in ("prefault", "server.shutdown_timeout"):
+            if kind == "TEXT" or path in ("prefault", "server.shutdown_timeout", "cache.bytes"):
                 continue
             self.assert_refused(run("--check-config", "--" + path.replace(".", "-").replace("_", "-"), "0"), path)
 
@@ -197,9 +197,9 @@ class Plan(CommandCase):
 
     def test_it_does_not_fit(self):
         for path, value in (("series.max", "5000000"), ("series.label_bytes", "1GiB"), ("histograms.max", "1000000"),
-                            ("sets.max", "900000"), ("requests.bytes", "1GiB"), ("server.connections", "60000"),
-                            ("limits.families", "65536"), ("server.stack_bytes", "8MiB"),
-                            ("limits.scratch_bytes", "64MiB")):
+                            ("buckets.max", "1000000"), ("sets.max", "900000"), ("requests.bytes", "1GiB"),
+                            ("server.connections", "60000"), ("limits.families", "65536"),
+                            ("server.stack_bytes", "8MiB"), ("limits.scratch_bytes", "64MiB")):
             arguments = ("--" + path.replace(".", "-").replace("_", "-"), value, "--memory", "24MiB")
             for command in (("--plan",), ("--check-config",), FREE_PORTS):
                 with self.subTest(path, command=command):

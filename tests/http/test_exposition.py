@@ -151,6 +151,7 @@ class Metrics(ServiceCase):
 class ManySeries(ServiceCase):
     """A long exposition, in flat memory."""
 
+    settings = {"memory": "96MiB"}
     COUNT = 50_000
     seconds = 4
 

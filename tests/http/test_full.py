@@ -277,7 +277,7 @@ class OverflowLabelPushed(ServiceCase):
 
 
 class HistogramsFull(ServiceCase):
-    settings = {"histograms.max": 20, "sets.max": 8}
+    settings = {"histograms.max": 20, "buckets.max": 20, "sets.max": 8}
 
     @reaches("histograms.max")
     def test_histograms(self):
@@ -289,6 +289,22 @@ class HistogramsFull(ServiceCase):
         self.assertEqual((found.sum("h_sum"), found.sum("h_count")), (120, 60))
         self.assertEqual(found.value("h_count", **OVERFLOW), reply["overflowed"])
         self.assertGreater(self.service.pools()["histograms"]["refusals_total"]["capacity"], 0)
+
+    @reaches("buckets.max")
+    def test_buckets(self):
+        """Beyond it there is one histogram, with the bounds that all have that went there."""
+        lines = "# TYPE b histogram\n" + "".join(
+            f'b_bucket{{i="{i}",le="1"}} 1\nb_bucket{{i="{i}",le="{i + 2}"}} 2\nb_bucket{{i="{i}",le="+Inf"}} 3\n'
+            f'b_sum{{i="{i}"}} 4\nb_count{{i="{i}"}} 3\n' for i in range(60))
+        reply = self.push(lines.encode(), *TEXT).json()
+        self.assertEqual((reply["accepted"], reply["rejected"], reply["overflowed"]), (300, 0, 5 * 42))
+        found = self.scrape(strict=True)
+        self.assertEqual((found.sum("b_sum"), found.sum("b_count")), (240, 180))
+        self.assertEqual(found.value("b_bucket", le="1", **OVERFLOW), 42)
+        self.assertEqual(found.value("b_bucket", le="+Inf", **OVERFLOW), 126)
+        row = next(row for row in self.get("/v1/cardinality").json()["metrics"] if row["metric"] == "b")
+        self.assertEqual(row["lost_bounds"], 42)
+        self.assertGreater(self.service.pools()["buckets"]["refusals_total"]["capacity"], 0)
 
     @reaches("sets.max")
     def test_sets(self):

@@ -62,13 +62,17 @@ class MemoryReport(ServiceCase):
     """The JSON form (API.md, Memory)."""
 
     KEYS = {"schema", "now", "start", "status", "reasons", "live_bytes", "peak_bytes", "peak_at", "budget", "process",
-            "plan", "cgroup", "pools", "requests", "lifetimes", "audit"}
+            "plan", "cgroup", "pools", "requests", "lifetimes", "cache", "windows", "own_windows", "audit"}
     BUDGET = {"limit_bytes", "source", "planned_bytes", "reserved_bytes", "prefaulted", "headroom_bytes", "admission"}
     PROCESS = {"rss_bytes", "rss_peak_bytes", "rss_anon_bytes", "rss_file_bytes", "swap_bytes", "virtual_bytes",
                "threads", "open_fds", "minor_faults_total", "major_faults_total", "malloc", "unaccounted_bytes"}
     POOL = {"name", "kind", "lifetime", "capacity_bytes", "live_bytes", "peak_bytes", "live_objects",
             "allocations_total", "frees_total", "refusals_total"}
-    NOT_YET = {"cache", "windows", "trend"}  # what later issues bring is not there, rather than always 0
+    CACHE = {"policy", "entries", "live_bytes", "capacity_bytes", "hits_total", "misses_total", "admitted_total",
+             "rejected_total", "evictions_total", "evicted_unused_total", "age_at_eviction_seconds",
+             "last_evicted_idle_seconds", "oldest_entry_age_seconds", "seconds_saved_total"}
+    WINDOW = {"tier", "capacity_bytes", "live_bytes", "retention_seconds", "records", "sealed_total", "left_total"}
+    NOT_YET = {"trend"}  # what later issues bring is not there, rather than always 0
 
     def test_members(self):
         memory = self.service.memory()
@@ -78,6 +82,11 @@ class MemoryReport(ServiceCase):
         self.assertLessEqual(self.PROCESS, set(memory["process"]))
         for pool in memory["pools"]:
             self.assertLessEqual(self.POOL, set(pool))
+        self.assertEqual(self.CACHE, set(memory["cache"]))
+        self.assertEqual([tier["tier"] for tier in memory["windows"]], ["10s", "1m", "10m"])
+        for tier in memory["windows"]:
+            self.assertEqual(self.WINDOW, set(tier))
+        self.assertEqual([tier["tier"] for tier in memory["own_windows"]], ["10s", "1m", "10m"])
         self.assertEqual(memory["schema"], "memory/1")
         self.assertEqual({part["part"] for part in memory["plan"]} & {"region", "libmicrohttpd", "stacks", "code"},
                          {"region", "libmicrohttpd", "stacks", "code"})
@@ -137,6 +146,16 @@ class MemoryReport(ServiceCase):
         full = self.service.ask_operator()
         self.assertEqual(empty.headers["Mayfly-Arena-Peak"], full.headers["Mayfly-Arena-Peak"])
         self.assertLess(abs(len(full.body) - len(empty.body)), 200)
+
+    def test_rings_and_cache_are_pools(self):
+        memory = self.service.memory()
+        pools = {pool["name"]: pool for pool in memory["pools"]}
+        for name, tier in zip(("fine", "middle", "coarse"), memory["windows"]):
+            self.assertEqual(pools[f"windows_{name}"]["capacity_bytes"], tier["capacity_bytes"])
+            self.assertEqual(pools[f"windows_{name}"]["live_bytes"], tier["live_bytes"])
+        self.assertEqual(pools["cache"]["capacity_bytes"], memory["cache"]["capacity_bytes"])
+        self.assertEqual(pools["cache"]["live_bytes"], memory["cache"]["live_bytes"])
+        self.assertEqual(pools["cache"]["live_objects"], memory["cache"]["entries"])
 
     def test_source(self):
         self.assertEqual(self.service.memory()["budget"]["source"], "default")

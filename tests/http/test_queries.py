@@ -1,8 +1,9 @@
 """test_queries.py: what is held: /v1/series, /v1/labels, values, /v1/cardinality, DELETE."""
+import time
 import urllib.parse
 
 import bodies
-from case import NDJSON, TEXT, ServiceCase
+from case import NDJSON, TEXT, ServiceCase, reaches
 from client import curl
 
 
@@ -125,15 +126,29 @@ class Series(ServiceCase):
             self.assert_refused(self.get(target), 400, "bad_parameter")
             self.check_well()
 
-    def test_regular_expressions_are_matched_or_refused(self):
-        """Never taken for something else: =~ is an operator in Prometheus."""
-        for operator in ("=~", "!~"):
-            reply = self.get("/v1/series" + query(match=f"route{operator}/r[12]", limit=1000))
-            if reply.status == 200:
-                routes = {row["labels"].get("route") for row in reply.json()["series"]}
-                self.assertEqual("/r1" in routes, operator == "=~")
-            else:
-                self.assert_refused(reply, 400, "bad_parameter")
+    def test_expressions(self):
+        for metric, match, count in (("items_total", "route=~/r[12]", 100), ("items_total", "route!~/r[12]", 150),
+                                     ("items_total", "route=~/r", 0), ("items_total", "route=~.*", 250),
+                                     ("items_total", "route!~.+", 0), ("items_total", "route=~|/r0", 50),
+                                     ("items_total", "code=~2\\d1", 125), ("items_total", "i=~[0-9]{2}", 90),
+                                     ("items_total", "i=~1|2|(?:24)+", 3), ("items_total", "__name__=~items?_.*", 250),
+                                     ("temp", "__name__=~temp|lat", 2), ("temp", "__name__=~tem", 0),
+                                     ("temp", "room=~(?i)A", 1), ("temp", "room=~.*", 2), ("temp", "room!~.+", 1)):
+            with self.subTest(metric=metric, match=match):
+                self.assertEqual(len(self.series(metric=metric, match=match, limit=1000)), count)
+
+    def test_names_of_what_an_expression_selects(self):
+        self.assertEqual(self.pages("/v1/labels" + query(match="__name__=~te.*"), "labels"), ["__name__", "room"])
+        self.assertEqual(self.pages("/v1/labels/route/values" + query(match="route=~/r[^0-2]"), "values"),
+                         ["/r3", "/r4"])
+        self.assertEqual(self.pages("/v1/labels/__name__/values" + query(match="__name__=~.{4}"), "values"), ["temp"])
+
+    def test_bad_expressions(self):
+        for pattern in (b"(", b"[", b"*", b"a{2,1}", b"\\", b"(a)\\1", b"(?", b"\xff", b"(" * 60 + b")" * 60):
+            for path in ("/v1/series", "/v1/labels", "/v1/labels/a/values"):
+                reply = self.get(path + query(match=b"a=~" + pattern))
+                self.assert_refused(reply, 400, "bad_regex")
+                self.assertIn("not a regular expression: ", reply.error["message"])
 
     def test_values_with_operators_in_them(self):
         values = ["a=b", "!=", "=", "~", 'q"u', "sp ace", "per%cent", "a&b", "plus+"]
@@ -165,6 +180,13 @@ class Delete(ServiceCase):
         self.assertNotIn("del_total", found.names())
         self.assertGreaterEqual(found.value("other_total"), 5)
 
+    def test_by_expression(self):
+        self.assertEqual(self.delete(query(match="__name__=~del_.*") + "&match=i%3D~1%5B0-4%5D"), 5)
+        self.assertEqual(self.delete(query(match="x=~.%2B")), 0)  # decoded once
+        self.assertEqual(self.delete(query(match="x=~.+")), 1)
+        self.assertEqual(self.delete("?metric=del_total&match=i!~.*"), 0)
+        self.assertEqual(len(self.scrape().labels("del_total")), 95)
+
     def test_by_label(self):
         self.assertEqual(self.delete("?match=i=0&match=x=y"), 1)
         self.assertEqual(self.delete("?metric=del_total&match=i=1"), 1)
@@ -179,6 +201,7 @@ class Delete(ServiceCase):
     def test_bad_match_deletes_nothing(self):
         for tail in ("?match=1a=b", "?match=%zz", "?metric=del_total&nonsense=1"):
             self.assert_refused(self.get("/v1/series" + tail, "-X", "DELETE"), 400, "bad_parameter")
+        self.assert_refused(self.get("/v1/series" + query(match="i!~("), "-X", "DELETE"), 400, "bad_regex")
         self.assertEqual(len(self.scrape().labels("del_total")), 101)
 
     def test_a_deleted_series_begins_anew(self):
@@ -205,6 +228,60 @@ class Delete(ServiceCase):
         self.delete("?metric=del_total")
         wire.close()
         self.assertIsNotNone(self.scrape().value("busy_total"))
+
+
+class CostlyExpressions(ServiceCase):
+    """(a+)+$ takes exponential time where it does not match."""
+
+    STEPS = 10000
+    PATTERNS = ("(a+)+$", "(a|aa)+", "(.*)*[xy]", "(?R)?a")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        lines = "".join(f'costly_total{{v="{"a" * 28}b{i}"}} 1\n' for i in range(100))
+        curl(cls.service.data_url + "/v1/push", *TEXT, body=b"plain_total 1\n" + lines.encode())
+
+    @reaches("limits.regex_steps")
+    def test_they_are_refused_in_time(self):
+        for pattern in self.PATTERNS:
+            for operator in ("=~", "!~"):
+                for path in ("/v1/series", "/v1/labels", "/v1/labels/v/values", "/v1/labels/__name__/values"):
+                    began = time.monotonic()
+                    reply = self.get(path + query(match=f"v{operator}{pattern}"))
+                    self.assertLess(time.monotonic() - began, 2)
+                    self.assert_refused(reply, 422, "regex_too_costly", "limits.regex_steps", self.STEPS)
+                    self.check_well()
+
+    def test_nothing_is_deleted(self):
+        before = self.get("/v1/cardinality").json()
+        for match in ("v!~(a+)+$", "v=~|(a+)+$"):
+            reply = self.get("/v1/series" + query(match=match), "-X", "DELETE")
+            self.assert_refused(reply, 422, "regex_too_costly", "limits.regex_steps", self.STEPS)
+        after = self.get("/v1/cardinality").json()
+        self.assertEqual(after["deleted_series"], before["deleted_series"])
+
+    def test_a_metric_decides_before_the_expression(self):
+        reply = self.get("/v1/series" + query(metric="plain_total", match="v!~(a+)+$"))
+        self.assertEqual([row["metric"] for row in reply.json()["series"]], ["plain_total"])
+
+    def test_depth_takes_memory(self):
+        self.push(b'deep_total{v="' + b"ab" * 500 + b'"} 1\n', *TEXT)
+        reply = self.get("/v1/series" + query(metric="deep_total", match="v=~(a|b)*"))
+        self.assertIn(reply.status, (200, 413), reply)
+        if reply.status == 413:
+            self.assertEqual(reply.error["setting"], "limits.request_bytes")
+        self.get("/v1/series?metric=deep_total", "-X", "DELETE")
+
+
+class FewSteps(ServiceCase):
+    settings = {"limits.regex_steps": 100}
+
+    def test_the_setting_decides(self):
+        self.push(b'few_total{v="' + b"a" * 28 + b'b"} 1\n', *TEXT)
+        self.assertEqual(len(self.get("/v1/series" + query(match="v=~a+b")).json()["series"]), 1)
+        self.assert_refused(self.get("/v1/series" + query(match="v=~(a|aa)+")), 422, "regex_too_costly",
+                            "limits.regex_steps", 100)
 
 
 class ManyLabels(ServiceCase):

@@ -3,7 +3,7 @@
 
 Starts mayfly with malloc_count.so preloaded, warms up, takes the counts, sends some thousand
 requests of every kind, and takes them again. Between the two no allocation may come from the
-program, or from jansson, zlib or zstd, be it directly or through libc; what libmicrohttpd allocates
+program, or from jansson, zlib, zstd or PCRE2, be it directly or through libc; what libmicrohttpd allocates
 for a connection and a reply is listed, and must all be given back.
 
 First the shim itself is tried on malloc_maker, which stands beside it: what it does must be seen,
@@ -152,6 +152,10 @@ KINDS = [
     (200, request('GET', '/memory/holders')),
     (200, request('GET', '/v1/series?match=a=1&limit=5')),
     (200, request('GET', '/v1/series?metric=hits')),
+    (200, request('GET', '/v1/series?match=a=~1.*|(2|3)*')),
+    (200, request('GET', '/v1/labels?match=__name__!~hits.*')),
+    (200, request('DELETE', '/v1/series?match=__name__=~hits[2-9]%2B')),
+    (422, request('GET', '/v1/series?match=a!~x&match=b!~(2%2B)%2B%24&match=c=~((%3FR)|x)')),
     (200, request('GET', '/v1/labels')),
     (200, request('GET', '/v1/labels/a/values')),
     (200, request('GET', '/v1/cardinality')),
@@ -171,7 +175,7 @@ KINDS = [
     (400, push(b'not zstd', Content_Encoding='zstd')),
     (415, push(SHORT, Content_Encoding='br')),
     (415, push(SHORT, Content_Type='image/png')),
-    (400, request('GET', '/v1/series?match=a=~b')),
+    (400, request('GET', '/v1/series?match=a=~(b')),
     (414, request('GET', '/' + 'x' * 3000)),
 ]
 

@@ -6,6 +6,7 @@
 #include "base/number.h"
 #include "ingest/label_set.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -33,11 +34,20 @@ void test_settings(struct settings *settings)
     settings->limits_scratch_bytes = 64 << 10;
     settings->limits_zstd_window_bytes = 64 << 10;
     settings->limits_families = 64;
+    settings->limits_query_groups = 100;
+    settings->limits_query_points = 10000;
+    settings->limits_summary_groups = 100;
     settings->requests_bytes = 1 << 20;
     settings->series_max = 200;
     settings->series_label_bytes = 64 << 10;
     settings->histograms_max = 32;
+    settings->buckets_max = 64;
     settings->sets_max = 16;
+    settings->windows_fine_bytes = 256 << 10;
+    settings->windows_middle_bytes = 128 << 10;
+    settings->windows_coarse_bytes = 128 << 10;
+    settings->windows_own_bytes = 256 << 10;
+    settings->cache_bytes = 64 << 10;
     for (size_t i = 0; i < settings_count; i++) {
         const struct setting *row = &settings_rows[i];
         if (row->kind != SETTING_TEXT)
@@ -132,6 +142,7 @@ void test_store_verify(const struct test_world *world, const struct store *store
     check_slots_live(world, &store->families);
     check_slots_live(world, &store->series);
     check_slots_live(world, &store->histograms);
+    check_slots_live(world, &store->buckets);
     check_slots_live(world, &store->sets);
     check_labels_live(world, store);
     uint64_t entries = (uint64_t)store->series.live_count + store->families.live_count;
@@ -148,13 +159,12 @@ uint32_t test_family_find(const struct store *store, struct bytes name)
     return SLOT_NONE;
 }
 
-uint32_t test_series_find(const struct store *store, uint32_t family, enum part part,
-                          struct bytes labels)
+uint32_t test_series_find(const struct store *store, uint32_t family, struct bytes labels)
 {
     uint32_t slot = store_family(store, family)->first;
     for (; slot != SLOT_NONE; slot = store_series(store, slot)->next) {
         const struct series *series = store_series(store, slot);
-        if (series->part == part && label_equal(&store->labels, series->labels, labels))
+        if (label_equal(&store->labels, series->labels, labels))
             return slot;
     }
     return SLOT_NONE;
@@ -291,19 +301,68 @@ struct bytes test_file_read(const char *path)
 
 /* ---- samples ---- */
 
-static void tell_part(struct sample *sample)
+static bool is_child(const struct sample *sample)
 {
-    if (sample->kind != KIND_CLASSIC && sample->kind != KIND_SUMMARY)
-        return;
-    struct bytes name = sample_name(sample);
-    for (enum part part = PART_BUCKET; part < PART_KINDS; part++) {
-        if (!bytes_end_with(name, part_suffix(part)))
-            continue;
-        sample->part = part & 0x7f;
-        sample->family_length = (uint16_t)(name.length - part_suffix(part).length);
-        return;
+    return sample->kind == KIND_CLASSIC || sample->kind == KIND_SUMMARY;
+}
+
+/* What test_sample makes of children: those of as many samples live at once. */
+#define CHILDREN_MAX 64
+
+static struct made_child {
+    struct child child;
+    double bounds[CHILD_BOUNDS_MAX];
+    double counts[CHILD_BOUNDS_MAX];
+} children[CHILDREN_MAX];
+static unsigned children_made;
+
+static void child_take_bucket(struct made_child *made, double bound, struct bytes count)
+{
+    struct child *child = &made->child;
+    double *to = &child->count;
+    child->has_buckets = true;
+    if (isfinite(bound)) {
+        CHECK_THAT(child->bound_count < CHILD_BOUNDS_MAX);
+        made->bounds[child->bound_count] = bound;
+        to = &made->counts[child->bound_count++];
+    } else {
+        child->has_count = true;
     }
-    ck_abort_msg("%.*s is no part of a histogram or summary", (int)name.length, name.at);
+    CHECK_THAT(number_parse(count, to));
+}
+
+static void child_take_word(struct made_child *made, struct bytes word)
+{
+    struct child *child = &made->child;
+    const char *colon = memchr(word.at, ':', word.length);
+    double number;
+    if (bytes_start_with(word, BYTES("sum="))) {
+        child->has_sum = true;
+        CHECK_THAT(number_parse((struct bytes){word.at + 4, word.length - 4}, &child->sum));
+    } else if (colon == NULL) {
+        child->has_count = true;
+        CHECK_THAT(number_parse(word, &child->count));
+    } else {
+        struct bytes bound = {word.at, (size_t)(colon - word.at)};
+        CHECK_THAT(number_parse(bound, &number));
+        child_take_bucket(made, number, (struct bytes){colon + 1, word.length - bound.length - 1});
+    }
+}
+
+static const struct child *make_child(struct bytes words)
+{
+    struct made_child *made = &children[children_made++ % CHILDREN_MAX];
+    memset(made, 0, sizeof *made);
+    made->child.bounds = made->bounds;
+    made->child.counts = made->counts;
+    while (words.length > 0) {
+        const char *space = memchr(words.at, ' ', words.length);
+        size_t length = space == NULL ? words.length : (size_t)(space - words.at);
+        child_take_word(made, (struct bytes){words.at, length});
+        length += space != NULL;
+        words = (struct bytes){words.at + length, words.length - length};
+    }
+    return &made->child;
 }
 
 static struct bytes labels_in(const char *open, const char **rest)
@@ -335,17 +394,18 @@ struct sample test_sample(enum kind kind, const char *text)
         .labels = labels.at,
         .timestamp_ms = TIMESTAMP_NONE,
         .name_length = (uint16_t)name_length,
-        .family_length = (uint16_t)name_length,
         .labels_length = (uint16_t)labels.length,
         .kind = (uint8_t)kind,
+        .lines = 1,
     };
     CHECK_THAT(*rest == ' ');
     struct bytes value = bytes_of(rest + 1);
     if (kind == KIND_SET)
         sample.member = hash_bytes(value, TEST_SEED);
+    else if (is_child(&sample))
+        sample.child = make_child(value);
     else
         CHECK_THAT(number_parse(value, &sample.value));
-    tell_part(&sample);
     return sample;
 }
 
@@ -437,34 +497,82 @@ static bool reads_back(struct bytes labels, const struct settings *settings)
 
 /* ---- an intake that collects ---- */
 
+static void check_bounds(const struct child *child)
+{
+    CHECK_THAT(child->bound_count <= CHILD_BOUNDS_MAX);
+    CHECK_THAT(child->lost_bounds == 0 || child->bound_count > 0);
+    for (uint32_t i = 0; i < child->bound_count; i++) {
+        CHECK_THAT(isfinite(child->bounds[i]) && child->counts[i] >= 0);
+        CHECK_THAT(child->counts[i] <= child->count);
+        CHECK_THAT(i == 0 || child->bounds[i] > child->bounds[i - 1]);
+        CHECK_THAT(i == 0 || child->counts[i] >= child->counts[i - 1]);
+    }
+}
+
+static void check_child(const struct sample *sample)
+{
+    const struct child *child = sample->child;
+    CHECK_THAT(sample->lines >= 1 && sample->lines >= child->bound_count);
+    CHECK_THAT(child->has_sum || child->has_count);
+    CHECK_THAT(child->has_count || !child->has_buckets);
+    CHECK_THAT(!child->has_buckets || sample->kind == KIND_CLASSIC);
+    CHECK_THAT(isfinite(child->sum) && isfinite(child->count) && child->count >= 0);
+    CHECK_THAT(child->has_buckets || child->bound_count == 0);
+    check_bounds(child);
+}
+
 static void check_sample(const struct sample *sample, const struct settings *settings)
 {
     struct bytes name = sample_name(sample);
     struct bytes labels = sample_labels(sample);
     CHECK_THAT(sample->fingerprint == hash_series(name, labels, TEST_SEED));
     CHECK_THAT(metric_name_check(name, settings).status == STATUS_OK);
-    CHECK_THAT(sample->family_length <= sample->name_length);
+    if (is_child(sample))
+        check_child(sample);
+    else
+        CHECK_THAT(sample->lines == (sample->follows ? 0 : 1));
     if (!test_is_canonical(labels) || !reads_back(labels, settings))
         ck_abort_msg("line %u: not canonical: %.*s", sample->line, (int)labels.length, labels.at);
 }
 
-static void collect_name(struct test_text *text, const struct sample *sample)
+static void collect_number(struct test_text *text, double value)
 {
-    struct bytes name = sample_name(sample);
-    struct bytes family = sample_family(sample);
-    test_append(text, family);
-    if (family.length != name.length)
-        test_append(text, BYTES("|"));
-    test_append(text, (struct bytes){name.at + family.length, name.length - family.length});
+    char number[NUMBER_BYTES_MAX];
+    test_append(text, (struct bytes){number, number_write(value, number)});
+}
+
+/* What the child has of sum and count, then its buckets. */
+static void collect_child(struct test_text *text, const struct child *child)
+{
+    if (child->has_sum) {
+        test_print(text, " sum=");
+        collect_number(text, child->sum);
+    }
+    if (child->has_count) {
+        test_print(text, " count=");
+        collect_number(text, child->count);
+    }
+    if (child->has_buckets)
+        test_print(text, " buckets");
+    for (uint32_t i = 0; i < child->bound_count; i++) {
+        test_print(text, " ");
+        collect_number(text, child->bounds[i]);
+        test_print(text, ":");
+        collect_number(text, child->counts[i]);
+    }
+    if (child->lost_bounds > 0)
+        test_print(text, " lost=%u", child->lost_bounds);
 }
 
 static void collect_value(struct test_text *text, const struct sample *sample)
 {
-    char number[NUMBER_BYTES_MAX];
-    if (sample->kind == KIND_SET)
-        test_print(text, " #%016llx", (unsigned long long)sample->member);
+    test_print(text, is_child(sample) ? "" : " ");
+    if (is_child(sample))
+        collect_child(text, sample->child);
+    else if (sample->kind == KIND_SET)
+        test_print(text, "#%016llx", (unsigned long long)sample->member);
     else
-        test_print(text, " %.*s", (int)number_write(sample->value, number), number);
+        collect_number(text, sample->value);
     if (sample->timestamp_ms != TIMESTAMP_NONE)
         test_print(text, " @%lld", (long long)sample->timestamp_ms);
 }
@@ -485,8 +593,10 @@ static void collect_sample(struct test_text *text, const struct sample *sample)
     test_print(text, "%u", sample->line);
     if (sample->element != 0)
         test_print(text, "/%u", sample->element);
+    if (is_child(sample))
+        test_print(text, "+%u", sample->lines);
     test_print(text, "%s %s ", sample->follows ? " +" : "", kind_name(sample->kind));
-    collect_name(text, sample);
+    test_append(text, sample_name(sample));
     test_append(text, BYTES("{"));
     test_append(text, labels);
     test_append(text, BYTES("}"));
@@ -521,7 +631,7 @@ static struct refusal collect_flush(void *context, struct intake *intake)
     test_collect(&own->collected, batch->samples, batch->count);
     for (uint32_t i = 0; i < batch->count; i++) {
         check_sample(&batch->samples[i], intake->settings);
-        intake->report->accepted += !batch->samples[i].follows;
+        intake->report->accepted += batch->samples[i].lines;
     }
     return refusal_plain(STATUS_OK);
 }

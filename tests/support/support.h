@@ -82,8 +82,7 @@ void test_store_verify(const struct test_world *world, const struct store *store
  * is none.
  */
 uint32_t test_family_find(const struct store *store, struct bytes name);
-uint32_t test_series_find(const struct store *store, uint32_t family, enum part part,
-                          struct bytes labels);
+uint32_t test_series_find(const struct store *store, uint32_t family, struct bytes labels);
 
 /* ---- a source of blocks for arenas, over struct blocks ---- */
 
@@ -127,8 +126,9 @@ struct bytes test_file_read(const char *path);
 
 /*
  * A sample out of "name{labels} value", which must outlive it. The labels are taken as they stand,
- * so write them in canonical form. A classic histogram's and a summary's part is told by the name's
- * suffix; a set's value is a text of which the hash is the member.
+ * so write them in canonical form. A set's value is a text of which the hash is the member; that of
+ * a classic histogram or summary says what the child has, in words: "sum=4.5", its count "9", and
+ * buckets "0.5:3 1:5 +Inf:9". The child lives until 64 more were made.
  */
 struct sample test_sample(enum kind kind, const char *text);
 
@@ -145,7 +145,8 @@ bool test_is_canonical(struct bytes labels);
  * labels are canonical:
  *
  *     4 counter hits{a="1"} 2                   line, kind, name, labels, value
- *     4 classic_histogram t|_sum{} 2 @1500      | ends the family's name; @ is a timestamp in ms
+ *     4+3 classic_histogram t{} sum=2 count=5 buckets 0.5:1 lost=2 @1500
+ *                                               a child and its lines; @ is a timestamp in ms
  *     4 gauge t{} 2 help=text unit=seconds      a declaration that came along
  */
 struct test_intake {

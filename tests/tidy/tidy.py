@@ -28,6 +28,7 @@ ALLOWED_SYMBOLS = [
     r'json_\w+',
     r'(in|de)flate\w*|crc32\w*|adler32\w*',
     r'ZSTD_\w+',
+    r'pcre2_\w+',
     r'XXH3?_\w+|XXH64\w*',
     r'ensure_failed',        # the program's, as ensure.h says
     r'_setjmp|longjmp',      # out of jansson, json_element.c says why
@@ -105,12 +106,12 @@ STORE_FROM_INGEST = {'ingest/sample.h', 'ingest/label_set.h'}
 SYSTEM_HEADERS = {
     'assert.h', 'stdalign.h', 'stdarg.h', 'stdatomic.h', 'stdbool.h', 'stddef.h', 'stdint.h',
     'string.h', 'limits.h', 'float.h', 'math.h', 'setjmp.h', 'emmintrin.h', 'immintrin.h',
-    'tmmintrin.h', 'xmmintrin.h', 'jansson.h', 'zlib.h', 'zstd.h', 'xxhash.h',
+    'tmmintrin.h', 'xmmintrin.h', 'jansson.h', 'pcre2.h', 'zlib.h', 'zstd.h', 'xxhash.h',
     'sanitizer/asan_interface.h', 'valgrind/memcheck.h',
 }
 
 # Each of these libraries is behind one file.
-ONE_FILE_HEADERS = ['microhttpd.h', 'cyaml/cyaml.h', 'jansson.h']
+ONE_FILE_HEADERS = ['microhttpd.h', 'cyaml/cyaml.h', 'jansson.h', 'pcre2.h']
 
 
 def source_files(root, folder):

@@ -54,6 +54,7 @@ struct row {
     bool openmetrics;
     bool gzip;
     enum names_wanted wanted;
+    const char *match; /* NULL: a plain one */
 };
 
 /* ---- where growth comes from ---- */
@@ -236,14 +237,16 @@ static enum status run_self_report(struct torture *torture, const struct row *ro
 
 /* ---- questions ---- */
 
-static struct selector *selector_make(struct arena *arena)
+static struct selector *selector_make(const struct row *row, const struct settings *settings,
+                                      struct arena *arena)
 {
     struct selector *selector = arena_push(arena, sizeof *selector);
     if (selector == NULL)
         return NULL;
     selector_init(selector);
-    REQUIRE(selector_add_match(selector, BYTES("a!=9")).status == STATUS_OK);
-    return selector;
+    struct bytes match = bytes_of(row->match == NULL ? "a!=9" : row->match);
+    struct refusal refusal = selector_add_match(selector, match, settings, arena);
+    return refusal.status == STATUS_OK ? selector : NULL;
 }
 
 static bool rows_writer(struct arena *arena, size_t bytes, struct writer *writer)
@@ -260,7 +263,7 @@ static enum status run_series(struct torture *torture, const struct row *row)
     struct writer writer;
     const struct settings *settings = &torture->world.settings;
     struct arena *arena = &torture->arena;
-    struct selector *selector = selector_make(arena);
+    struct selector *selector = selector_make(row, settings, arena);
     struct series_page *page =
         selector == NULL ? NULL : series_page_make(selector, 0, 100, settings, arena);
     if (page == NULL || !rows_writer(arena, series_rows_bytes(settings) + 4096, &writer))
@@ -274,7 +277,7 @@ static enum status run_series(struct torture *torture, const struct row *row)
     return STATUS_OK;
 }
 
-static struct names *names_make(const struct row *row, const struct selector *selector,
+static struct names *names_make(const struct row *row, struct selector *selector,
                                 struct name_page *page, const struct settings *settings,
                                 struct arena *arena)
 {
@@ -288,7 +291,7 @@ static enum status run_names(struct torture *torture, const struct row *row)
     struct writer writer;
     const struct settings *settings = &torture->world.settings;
     struct arena *arena = &torture->arena;
-    struct selector *selector = selector_make(arena);
+    struct selector *selector = selector_make(row, settings, arena);
     struct name_page *page =
         selector == NULL ? NULL
                          : name_page_make(10, NAME_PAGE_TEXT_MIN, (struct bytes){"", 0}, arena);
@@ -321,11 +324,11 @@ static enum status run_cardinality(struct torture *torture, const struct row *ro
 
 static enum status run_deletion(struct torture *torture, const struct row *row)
 {
-    (void)row;
+    const struct settings *settings = &torture->world.settings;
     struct arena *arena = &torture->arena;
-    struct selector *selector = selector_make(arena);
+    struct selector *selector = selector_make(row, settings, arena);
     struct deletion *deletion =
-        selector == NULL ? NULL : deletion_make(selector, &torture->world.settings, arena);
+        selector == NULL ? NULL : deletion_make(selector, settings, arena);
     if (deletion == NULL)
         return arena->refusal;
     while (!deletion_step(deletion, &torture->world.engine->store, SWEEP_SLICE))
@@ -380,6 +383,9 @@ static const struct row rows[] = {
     {.name = "label_values", .run = run_names, .wanted = NAMES_VALUES},
     {.name = "cardinality", .run = run_cardinality},
     {.name = "delete", .run = run_deletion},
+    {.name = "series_regex", .run = run_series, .match = "a=~[0-8]*"},
+    {.name = "labels_regex", .run = run_names, .wanted = NAMES_LABELS, .match = "__name__!~go?"},
+    {.name = "delete_regex", .run = run_deletion, .match = "a!~9|(?<n>\\d\\d)+"},
 };
 
 /* ---- one row ---- */

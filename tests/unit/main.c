@@ -24,29 +24,44 @@
     ROW(blocks)                                                                                    \
     ROW(arena)                                                                                     \
     ROW(slots)                                                                                     \
+    ROW(ring)                                                                                      \
     ROW(label_blocks)                                                                              \
+    ROW(lru)                                                                                       \
     ROW(label_set)                                                                                 \
     ROW(line_reader)                                                                               \
     ROW(line_shape)                                                                                \
+    ROW(csv_reader)                                                                                \
     ROW(inflate)                                                                                   \
     ROW(prometheus)                                                                                \
     ROW(json_decoder)                                                                              \
     ROW(push)                                                                                      \
+    ROW(classic)                                                                                   \
     ROW(exp_histogram)                                                                             \
+    ROW(histogram)                                                                                 \
     ROW(hyperloglog)                                                                               \
+    ROW(sketch_code)                                                                               \
+    ROW(cell)                                                                                      \
     ROW(index)                                                                                     \
     ROW(store)                                                                                     \
     ROW(store_model)                                                                               \
+    ROW(history)                                                                                   \
     ROW(matcher)                                                                                   \
     ROW(name_page)                                                                                 \
     ROW(scans)                                                                                     \
+    ROW(summary)                                                                                   \
+    ROW(summarize)                                                                                 \
+    ROW(query)                                                                                     \
+    ROW(query_run)                                                                                 \
     ROW(writer)                                                                                    \
     ROW(document)                                                                                  \
+    ROW(query_reply)                                                                               \
     ROW(exposition)                                                                                \
     ROW(memory_report)                                                                             \
     ROW(self_report)                                                                               \
+    ROW(summary_reply)                                                                             \
     ROW(plan)                                                                                      \
-    ROW(engine)
+    ROW(engine)                                                                                    \
+    ROW(own)
 
 #define DECLARE(name) Suite *name##_suite(void);
 SUITES(DECLARE)

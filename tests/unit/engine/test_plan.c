@@ -101,8 +101,11 @@ START_TEST(the_engine_takes_what_its_pools_were_planned)
 {
     settings.memory = budgets[_i % 3];
     make();
-    static const enum pool pools[] = {POOL_FAMILIES, POOL_SERIES, POOL_INDEX,
-                                      POOL_LABELS,   POOL_HISTOGRAMS, POOL_SETS};
+    static const enum pool pools[] = {
+        POOL_FAMILIES, POOL_SERIES,       POOL_INDEX,          POOL_LABELS,
+        POOL_BUCKETS,  POOL_HISTOGRAMS,   POOL_SETS,           POOL_SEALING,
+        POOL_CACHE,    POOL_WINDOWS_FINE, POOL_WINDOWS_MIDDLE, POOL_WINDOWS_COARSE,
+    };
     uint64_t bytes = 0;
     for (size_t i = 0; i < COUNT_OF(pools); i++)
         bytes += plan.pools[pools[i]];
@@ -129,6 +132,7 @@ static const struct {
 } too_much[] = {
     {"series.max", 10000000},
     {"histograms.max", 1000000},
+    {"buckets.max", 1000000},
     {"sets.max", 500000},
     {"series.label_bytes", MIB(900)},
     {"requests.bytes", MIB(900)},

@@ -97,7 +97,7 @@ static inline struct refusal collect_flush(void *context, struct intake *intake)
         return refusal_plain(STATUS_REQUEST_TOO_LARGE);
     for (uint32_t i = 0; i < intake->batch->count; i++) {
         collect_sample(collector, &intake->batch->samples[i]);
-        collector->report.accepted += !intake->batch->samples[i].follows;
+        collector->report.accepted += intake->batch->samples[i].lines;
     }
     return refusal;
 }

@@ -74,6 +74,59 @@ START_TEST(a_label_is_found_by_its_whole_name)
 }
 END_TEST
 
+START_TEST(a_label_is_taken_out_by_its_whole_name)
+{
+    struct label_list list;
+    struct bytes value;
+    label_list_init(&list);
+    label_list_add(&list, label_of("job", "a"));
+    label_list_add(&list, label_of("le", "b"));
+    label_list_add(&list, label_of("c", "c"));
+    ck_assert(!label_list_take(&list, BYTES("l"), &value));
+    ck_assert(label_list_take(&list, BYTES("le"), &value));
+    ck_assert(bytes_equal(value, BYTES("b")));
+    ck_assert(!label_list_take(&list, BYTES("le"), &value));
+    ck_assert_int_eq(label_list_finish(&list, &settings).status, STATUS_OK);
+    char *text = text_of(&list);
+    ck_assert_str_eq(text, "c=\"c\",job=\"a\"");
+    free(text);
+    ck_assert(label_list_take(&list, BYTES("c"), &value));
+    ck_assert(label_list_take(&list, BYTES("job"), &value));
+    ck_assert_uint_eq(list.count, 0);
+}
+END_TEST
+
+/* Each byte counts, and so does the length; the texts are in memory of just their size. */
+static void check_is(const struct label_list *list)
+{
+    char *text = text_of(list);
+    size_t length = strlen(text);
+    ck_assert(label_list_is(list, (struct bytes){text, length}));
+    for (size_t i = 0; i < length; i++) {
+        CHECK_THAT(!label_list_is(list, (struct bytes){text, i}));
+        text[i] = (char)(text[i] ^ 1);
+        CHECK_THAT(!label_list_is(list, (struct bytes){text, length}));
+        text[i] = (char)(text[i] ^ 1);
+    }
+    ck_assert(!label_list_is(list, (struct bytes){text, length + 1}));
+    free(text);
+}
+
+START_TEST(a_list_is_its_text_and_no_other)
+{
+    static const char line[] = "b=\"1\",a=\"x,y\"";
+    struct label_list list;
+    label_list_init(&list);
+    check_is(&list);
+    label_list_add(&list, (struct label){{line, 1}, {line + 3, 1}});
+    label_list_add(&list, (struct label){{line + 6, 1}, {line + 9, 3}});
+    ck_assert_int_eq(label_list_finish(&list, &settings).status, STATUS_OK);
+    check_is(&list);
+    list.joined = true;
+    check_is(&list);
+}
+END_TEST
+
 START_TEST(a_name_that_is_there_twice_is_found)
 {
     static const char *const names[][4] = {
@@ -341,6 +394,8 @@ Suite *label_set_suite(void)
     tcase_add_test(lists, labels_are_sorted_by_the_bytes_of_their_names);
     tcase_add_test(lists, no_labels_are_no_text);
     tcase_add_test(lists, a_label_is_found_by_its_whole_name);
+    tcase_add_test(lists, a_label_is_taken_out_by_its_whole_name);
+    tcase_add_test(lists, a_list_is_its_text_and_no_other);
     tcase_add_test(lists, a_name_that_is_there_twice_is_found);
     tcase_add_test(lists, as_many_labels_as_allowed_and_no_more);
     tcase_add_test(lists, as_long_a_text_as_allowed_and_no_longer);

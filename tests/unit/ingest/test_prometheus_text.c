@@ -7,6 +7,7 @@
  * cut at each of its bytes, and byte by byte.
  */
 #include "base/random.h"
+#include "ingest/child_draft.h"
 #include "ingest/decoder.h"
 #include "ingest/label_set.h"
 #include "support.h"
@@ -155,14 +156,10 @@ static const struct row text_rows[] = {
      "path=\"C:\\\\DIR\\\\FILE.TXT\"} 1458255915\n"
      "10 gauge metric_without_timestamp_and_labels{} 12.47\n"
      "13 gauge something_weird{problem=\"division by zero\"} +Inf @-3982045\n"
-     "18 classic_histogram http_request_duration_seconds|_bucket{le=\"0.05\"} 24054"
-     " help=A histogram of the request duration. unit=\n"
-     "19 classic_histogram http_request_duration_seconds|_bucket{le=\"+Inf\"} 144320\n"
-     "20 classic_histogram http_request_duration_seconds|_sum{} 53423\n"
-     "21 classic_histogram http_request_duration_seconds|_count{} 144320\n"
-     "27 summary rpc_duration_seconds|_sum{} 17560473"
+     "18+4 classic_histogram http_request_duration_seconds{} sum=53423 count=144320 buckets"
+     " 0.05:24054 help=A histogram of the request duration. unit=\n"
+     "27+2 summary rpc_duration_seconds{} sum=17560473 count=2693"
      " help=A summary of the RPC duration in seconds. unit=\n"
-     "28 summary rpc_duration_seconds|_count{} 2693\n"
      "! 26 unmergeable\n"},
 
     /* the least and the empty */
@@ -219,25 +216,8 @@ static const struct row text_rows[] = {
     {"# TYPE a counter\n# HELP b text\na 1\n", "3 gauge a{} 1\n"},
     {"# TYPE a counter\n# about a\n#\n##\na 1\n", "5 counter a{} 1\n"},
 
-    /* classic histograms: le in one form, whatever the client writes */
-    {"# TYPE h histogram\n"
-     "h_bucket{le=\"1.0\"} 1\nh_bucket{le=\"1\"} 2\nh_bucket{le=\"1e0\"} 3\nh_bucket{le=\"+1\"} 4\n"
-     "h_bucket{le=\"Inf\"} 5\nh_bucket{le=\"+Inf\"} 6\nh_bucket{le=\"5e-1\",a=\"b\"} 7\n"
-     "h_bucket{le=\"-2.50\"} 8\nh_bucket{a=\"b\",le=\"1000000.0\",z=\"y\"} 9\n",
-     "2 classic_histogram h|_bucket{le=\"1\"} 1\n3 classic_histogram h|_bucket{le=\"1\"} 2\n"
-     "4 classic_histogram h|_bucket{le=\"1\"} 3\n5 classic_histogram h|_bucket{le=\"1\"} 4\n"
-     "6 classic_histogram h|_bucket{le=\"+Inf\"} 5\n7 classic_histogram h|_bucket{le=\"+Inf\"} 6\n"
-     "8 classic_histogram h|_bucket{a=\"b\",le=\"0.5\"} 7\n"
-     "9 classic_histogram h|_bucket{le=\"-2.5\"} 8\n"
-     "10 classic_histogram h|_bucket{a=\"b\",le=\"1000000\",z=\"y\"} 9\n"},
-    {"# TYPE h histogram\nh_sum -1.5\nh_count 3\n",
-     "2 classic_histogram h|_sum{} -1.5\n3 classic_histogram h|_count{} 3\n"},
     /* le is an ordinary label elsewhere */
     {"a{le=\"1.0\"} 1\n", "1 gauge a{le=\"1.0\"} 1\n"},
-
-    /* a summary without its quantiles */
-    {"# TYPE s summary\ns_sum{a=\"b\"} -5\ns_count{a=\"b\"} 2\n",
-     "2 summary s|_sum{a=\"b\"} -5\n3 summary s|_count{a=\"b\"} 2\n"},
 
     /* OpenMetrics only: here they are a comment, and a gauge like any other */
     {"a 1\n# EOF\nb 2\n", "1 gauge a{} 1\n3 gauge b{} 2\n"},
@@ -263,9 +243,8 @@ static const struct row openmetrics_rows[] = {
      "# HELP process_cpu_seconds Total user and system CPU time spent in seconds.\n"
      "process_cpu_seconds_total 4.20072246e+06\n"
      "# EOF\n",
-     "4 summary acme_http_router_request_seconds|_sum{method=\"GET\",path=\"/api/v1\"} 9036.32"
-     " help=Latency though all of ACME's HTTP request router. unit=seconds\n"
-     "5 summary acme_http_router_request_seconds|_count{method=\"GET\",path=\"/api/v1\"} 807283\n"
+     "4+2 summary acme_http_router_request_seconds{method=\"GET\",path=\"/api/v1\"} sum=9036.32"
+     " count=807283 help=Latency though all of ACME's HTTP request router. unit=seconds\n"
      "9 gauge go_goroutines{} 69 help=Number of goroutines that currently exist. unit=\n"
      "13 counter process_cpu_seconds_total{} 4200722.46"
      " help=Total user and system CPU time spent in seconds. unit=seconds\n"},
@@ -279,12 +258,9 @@ static const struct row openmetrics_rows[] = {
      "foo_bucket{le=\"+Inf\"} 17\nfoo_count 17\nfoo_sum 324789.3\nfoo_created 1520430000.123\n"
      "# TYPE bar counter\n"
      "bar_total{a=\"b\"} 4 # {t=\"}\\\" # \"} 1\n# EOF",
-     "2 classic_histogram foo|_bucket{le=\"0.01\"} 0\n3 classic_histogram foo|_bucket{le=\"0.1\"} "
-     "8\n"
-     "4 classic_histogram foo|_bucket{le=\"1\"} 11\n"
-     "5 classic_histogram foo|_bucket{le=\"10\"} 17 @1520879607789\n"
-     "6 classic_histogram foo|_bucket{le=\"+Inf\"} 17\n7 classic_histogram foo|_count{} 17\n"
-     "8 classic_histogram foo|_sum{} 324789.3\n11 counter bar_total{a=\"b\"} 4\n"},
+     "2+7 classic_histogram foo{} sum=324789.3 count=17 buckets 0.01:0 0.1:8 1:11 10:17"
+     " @1520879607789\n"
+     "11 counter bar_total{a=\"b\"} 4\n"},
 
     /* timestamps are seconds, to the nearest millisecond */
     {"a 1 0\na 1 1.001\na 1 1.0014\na 1 1.0016\na 1 4.035\na 1 -1.001\na 1 1e3\na 1 "
@@ -364,6 +340,9 @@ static const struct row refused_rows[] = {
     {"# TYPE h histogram\nh_bucket 1\nh_bucket{le=\"x\"} 1\nh_bucket{le=\"NaN\"} 1\n"
      "h_bucket{le=\"\"} 1\n",
      "! 2 bad_value\n! 3 bad_value\n! 4 bad_value\n! 5 bad_value\n"},
+    {"# TYPE h histogram\nh_bucket{le=\"-Inf\"} 1\nh_bucket{le=\"1\",le=\"2\"} 1\n"
+     "h_sum{le=\"1\"} 1\nh_count{a=\"b\",le=\"1\"} 1\n",
+     "! 2 bad_value\n! 3 duplicate_label\n! 4 bad_label_name\n! 5 bad_label_name\n"},
     {"# TYPE h histogram\nh 1\n", "! 2 bad_syntax\n"},
     {"# TYPE s summary\ns{quantile=\"0.5\"} 1\ns 1\ns_bucket{le=\"1\"} 1\n",
      "! 2 unmergeable\n! 3 unmergeable\n! 4 bad_syntax\n"},
@@ -625,12 +604,13 @@ START_TEST(labels_of_the_path_are_added_and_win)
     path_begin();
     check_read(FORMAT_PROMETHEUS,
                BYTES("a 1\nb{job=\"x\",z=\"1\"} 2\nc{} 3\n# TYPE h histogram\n"
-                     "h_bucket{le=\"1.0\",job=\"y\"} 4\nd{host=\"\",job=\"\"} 5\n"),
+                     "h_bucket{le=\"1.0\",job=\"y\"} 4\nh_bucket{job=\"z\",le=\"+Inf\"} 6\n"
+                     "d{host=\"\",job=\"\"} 5\n"),
                "1 gauge a{host=\"a\\\"b\",job=\"batch\"} 1\n"
                "2 gauge b{host=\"a\\\"b\",job=\"batch\",z=\"1\"} 2\n"
                "3 gauge c{host=\"a\\\"b\",job=\"batch\"} 3\n"
-               "5 classic_histogram h|_bucket{host=\"a\\\"b\",job=\"batch\",le=\"1\"} 4\n"
-               "6 gauge d{host=\"a\\\"b\",job=\"batch\"} 5\n");
+               "5+2 classic_histogram h{host=\"a\\\"b\",job=\"batch\"} count=6 buckets 1:4\n"
+               "7 gauge d{host=\"a\\\"b\",job=\"batch\"} 5\n");
 }
 END_TEST
 
@@ -663,6 +643,422 @@ START_TEST(as_many_labels_as_a_list_can_hold)
     ck_assert_uint_eq(intake->report.accepted, 3); /* 60 to 62, and two of the path */
     ck_assert_uint_eq(intake->report.rejected_by[STATUS_TOO_MANY_LABELS], 17);
     test_text_end(&body);
+}
+END_TEST
+
+/* ---- children of histograms and summaries ---- */
+
+#define H "# TYPE h histogram\n"
+#define S "# TYPE s summary\n"
+
+static const struct row child_rows[] = {
+    /* a whole one; it takes its last timestamp, and its first line */
+    {H "h_bucket{le=\"0.5\",route=\"/a\"} 3 1\nh_bucket{le=\"1\",route=\"/a\"} 5 2\n"
+       "h_bucket{le=\"+Inf\",route=\"/a\"} 9\nh_sum{route=\"/a\"} 4.5\nh_count{route=\"/a\"} 9\n",
+     "2+5 classic_histogram h{route=\"/a\"} sum=4.5 count=9 buckets 0.5:3 1:5 @2\n"},
+    {H "h_bucket{le=\"1\"} 1\r\nh_bucket{le=\"+Inf\"} 2\r\nh_sum 3\r\nh_count 2\r\n",
+     "2+4 classic_histogram h{} sum=3 count=2 buckets 1:1\n"},
+    {H "h_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum 3\nh_count 2",
+     "2+4 classic_histogram h{} sum=3 count=2 buckets 1:1\n"},
+    {S "s_sum{a=\"b\"} -5\ns_count{a=\"b\"} 2\n", "2+2 summary s{a=\"b\"} sum=-5 count=2\n"},
+    {S "s{quantile=\"0.5\"} 1\ns_sum 2\ns{quantile=\"0.9\"} 1\ns_count 3\n",
+     "3+2 summary s{} sum=2 count=3\n! 2 unmergeable\n! 4 unmergeable\n"},
+
+    /* parts of one are one, too */
+    {H "h_sum 1\n", "2+1 classic_histogram h{} sum=1\n"},
+    {H "h_count 1\n", "2+1 classic_histogram h{} count=1\n"},
+    {H "h_bucket{le=\"+Inf\"} 1\n", "2+1 classic_histogram h{} count=1 buckets\n"},
+    {H "h_bucket{le=\"2\"} 1\nh_count 4\n", "2+2 classic_histogram h{} count=4 buckets 2:1\n"},
+    /* +Inf says the count, wherever it comes */
+    {H "h_count 7\nh_bucket{le=\"+Inf\"} 8\n", "2+2 classic_histogram h{} count=8 buckets\n"},
+    {H "h_bucket{le=\"+Inf\"} 8\nh_count 7\n", "2+2 classic_histogram h{} count=8 buckets\n"},
+    {H "h_sum 1\nh_bucket{le=\"+Inf\"} 2\n", "2+2 classic_histogram h{} sum=1 count=2 buckets\n"},
+
+    /* bounds are told by their values, and sorted by them */
+    {H "h_bucket{le=\"1e1\"} 4\nh_bucket{le=\"+Inf\"} 5\nh_bucket{le=\"-2.50\"} 1\n"
+       "h_bucket{le=\"0.1e1\"} 3\nh_bucket{le=\"-0\"} 2\n",
+     "2+5 classic_histogram h{} count=5 buckets -2.5:1 0:2 1:3 10:4\n"},
+    {H "h_bucket{le=\"4\"} 4\nh_bucket{le=\"3\"} 3\nh_bucket{le=\"2\"} 2\nh_bucket{le=\"1\"} 1\n"
+       "h_count 4\n",
+     "2+5 classic_histogram h{} count=4 buckets 1:1 2:2 3:3 4:4\n"},
+    /* le among other labels, in any order, with blanks, commas and nothing */
+    {H "h_bucket{z=\"1\",le=\"1\",a=\"2\"} 1\nh_bucket{ a=\"2\", z=\"1\" , le = \"+Inf\", } 2\n"
+       "h_sum{z=\"1\",a=\"2\",b=\"\"} 3\nh_count{a=\"2\",z=\"1\",} 2\n",
+     "2+4 classic_histogram h{a=\"2\",z=\"1\"} sum=3 count=2 buckets 1:1\n"},
+    {H "h_bucket{b=\"x\\\"\\\\\\n\",le=\"+Inf\"} 1\nh_sum{b=\"x\\\"\\\\\\n\"} 1\n"
+       "h_sum{b=\"x\\\"\\\\\\\\\"} 1\n",
+     "2+2 classic_histogram h{b=\"x\\\"\\\\\\n\"} sum=1 count=1 buckets\n"
+     "4+1 classic_histogram h{b=\"x\\\"\\\\\\\\\"} sum=1\n"},
+    {S "s_sum{le=\"1\"} 1\ns_sum{le=\"2\"} 1\n",
+     "2+1 summary s{le=\"1\"} sum=1\n3+1 summary s{le=\"2\"} sum=1\n"},
+
+    /* another child: other labels */
+    {H "h_bucket{a=\"1\",le=\"+Inf\"} 1\nh_bucket{a=\"2\",le=\"+Inf\"} 2\n"
+       "h_bucket{a=\"2\",b=\"1\",le=\"+Inf\"} 3\nh_bucket{le=\"+Inf\"} 4\n",
+     "2+1 classic_histogram h{a=\"1\"} count=1 buckets\n"
+     "3+1 classic_histogram h{a=\"2\"} count=2 buckets\n"
+     "4+1 classic_histogram h{a=\"2\",b=\"1\"} count=3 buckets\n"
+     "5+1 classic_histogram h{} count=4 buckets\n"},
+    /* interleaved by part: each run is one */
+    {H "h_bucket{a=\"1\",le=\"1\"} 1\nh_bucket{a=\"1\",le=\"+Inf\"} 1\n"
+       "h_bucket{a=\"2\",le=\"1\"} 2\nh_bucket{a=\"2\",le=\"+Inf\"} 2\n"
+       "h_sum{a=\"1\"} 1\nh_sum{a=\"2\"} 2\nh_count{a=\"1\"} 1\nh_count{a=\"2\"} 2\n",
+     "2+2 classic_histogram h{a=\"1\"} count=1 buckets 1:1\n"
+     "4+2 classic_histogram h{a=\"2\"} count=2 buckets 1:2\n"
+     "6+1 classic_histogram h{a=\"1\"} sum=1\n7+1 classic_histogram h{a=\"2\"} sum=2\n"
+     "8+1 classic_histogram h{a=\"1\"} count=1\n9+1 classic_histogram h{a=\"2\"} count=2\n"},
+    /* ... the same said twice */
+    {H "h_count 1\nh_count 2\n", "2+1 classic_histogram h{} count=1\n"
+                                 "3+1 classic_histogram h{} count=2\n"},
+    {H "h_sum 1\nh_count 1\nh_sum 2\nh_count 2\n",
+     "2+2 classic_histogram h{} sum=1 count=1\n4+2 classic_histogram h{} sum=2 count=2\n"},
+    {H "h_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_bucket{le=\"1.0\"} 3\n"
+       "h_bucket{le=\"Inf\"} 4\nh_bucket{le=\"+inf\"} 5\n",
+     "2+2 classic_histogram h{} count=2 buckets 1:1\n"
+     "4+2 classic_histogram h{} count=4 buckets 1:3\n6+1 classic_histogram h{} count=5 buckets\n"},
+    /* ... another kind, whatever its labels */
+    {H "h_sum 1\n# TYPE h summary\nh_sum 2\nh_count 2\n",
+     "2+1 classic_histogram h{} sum=1\n4+2 summary h{} sum=2 count=2\n"},
+    {H "h_sum 1\n# TYPE h summary\nh_count 2\n",
+     "2+1 classic_histogram h{} sum=1\n4+1 summary h{} count=2\n"},
+    {H "h_sum 1\n# TYPE h gauge\nh 2\n", "2+1 classic_histogram h{} sum=1\n4 gauge h{} 2\n"},
+    {H "h_sum 1\n# TYPE h gauge\n", "2+1 classic_histogram h{} sum=1\n"},
+    /* ... another family, by its line or by its name; order is kept */
+    {H "h_sum 1\n# TYPE h2 histogram\nh2_sum 2\n",
+     "2+1 classic_histogram h{} sum=1\n4+1 classic_histogram h2{} sum=2\n"},
+    {"a 0\n" H "h_sum 1\nhh_sum 2\nh_count 3\nh 1\nh_total 5\n",
+     "1 gauge a{} 0\n3+1 classic_histogram h{} sum=1\n4 counter hh_sum{} 2\n"
+     "5+1 classic_histogram h{} count=3\n7 counter h_total{} 5\n! 6 bad_syntax\n"},
+    /* what is no other child does not end one: comments, blank lines, the declaration again */
+    {H "h_sum 1\n\n# text\n" H "h_count 1\n", "2+2 classic_histogram h{} sum=1 count=1\n"},
+    {"# HELP h text\n" H "h_sum 1\n# HELP h other\nh_count 1\nh_sum 2\n",
+     "3+2 classic_histogram h{} sum=1 count=1 help=other unit=\n"
+     "6+1 classic_histogram h{} sum=2\n"},
+
+    /* a bad line costs itself; what is left may still be a child */
+    {H "h_bucket{le=\"1\"} x\nh_bucket{le=\"2\"} 2\nh_bucket{le=\"x\"} 2\nh_bucket 2\n"
+       "h_bucket{le=\"3\"} -1\nh_bucket{le=\"+Inf\"} 4\nh_sum NaN\n-\nh_count 4\n",
+     "3+3 classic_histogram h{} count=4 buckets 2:2\n"
+     "! 2 bad_number\n! 4 bad_value\n! 5 bad_value\n! 6 bad_value\n! 8 bad_value\n! 9 bad_name\n"},
+    /* a child that cannot be true is rejected whole, at its first line */
+    {H "h_bucket{le=\"1\"} 2\nh_bucket{le=\"2\"} 1\nh_bucket{le=\"+Inf\"} 3\nh_sum 1\n"
+       "h_sum{a=\"b\"} 1\n",
+     "6+1 classic_histogram h{a=\"b\"} sum=1\n! 2 bad_value\n"},
+    {H "h_bucket{le=\"2\"} 1\nh_bucket{le=\"1\"} 2\nh_count 3\n", "! 2 bad_value\n"},
+    {H "h_bucket{le=\"1\"} 4\nh_bucket{le=\"+Inf\"} 3\n", "! 2 bad_value\n"},
+    {H "h_bucket{le=\"1\"} 4\nh_count 3\n", "! 2 bad_value\n"},
+    {H "h_bucket{le=\"1\"} 4\nh_sum 3\n", "! 2 bad_value\n"},
+    {H "h_bucket{le=\"1\"} 3\nh_bucket{le=\"2\"} 3\nh_bucket{le=\"+Inf\"} 3\n",
+     "2+3 classic_histogram h{} count=3 buckets 1:3 2:3\n"},
+    /* its declaration goes with the next one */
+    {"# HELP h text\n" H "h_bucket{le=\"1\"} 4\nh_sum{a=\"b\"} 3\n",
+     "4+1 classic_histogram h{a=\"b\"} sum=3 help=text unit=\n! 3 bad_value\n"},
+    /* bucket by bucket from several children: none has its +Inf but the last */
+    {H "h_bucket{a=\"1\",le=\"1\"} 1\nh_bucket{a=\"2\",le=\"1\"} 1\n"
+       "h_bucket{a=\"1\",le=\"+Inf\"} 1\n",
+     "4+1 classic_histogram h{a=\"1\"} count=1 buckets\n! 2 bad_value\n! 3 bad_value\n"},
+};
+
+START_TEST(child_row_is_one_sample_a_child)
+{
+    check_read(FORMAT_PROMETHEUS, bytes_of(child_rows[_i].body), child_rows[_i].output);
+}
+END_TEST
+
+/* Each line counts, whatever became of its child; the error is one. */
+START_TEST(a_child_counts_as_many_as_it_has_lines)
+{
+    read_whole(FORMAT_PROMETHEUS,
+               BYTES(H "h_bucket{le=\"1\"} 2\nh_bucket{le=\"2\"} 1\nh_count 3\nh_sum 1\n"
+                       "h_bucket{le=\"3\"} x\na 1\nh_bucket{le=\"1\"} 2\nh_count 2\nh_sum 1\n"));
+    ck_assert_uint_eq(intake->report.accepted, 4);
+    ck_assert_uint_eq(intake->report.rejected, 5);
+    ck_assert_uint_eq(intake->report.rejected_by[STATUS_BAD_VALUE], 4);
+    ck_assert_uint_eq(intake->report.error_count, 2);
+    ck_assert_str_eq(intake->report.errors[1].detail, "a bucket holds fewer than the one below it");
+    read_whole(FORMAT_PROMETHEUS, BYTES(H "h_bucket{le=\"1\"} 2\nh_sum 1\n"));
+    ck_assert_uint_eq(intake->report.rejected, 2);
+    ck_assert_str_eq(intake->report.errors[0].detail, "buckets without +Inf");
+}
+END_TEST
+
+/* Place by place, floor(i * (n - 1) / 39): written from the promise, not from the code. */
+static void print_thinned(struct test_text *expected, unsigned bounds)
+{
+    unsigned read = bounds < CHILD_BOUNDS_READ ? bounds : CHILD_BOUNDS_READ;
+    unsigned kept = read < CHILD_BOUNDS_MAX ? read : CHILD_BOUNDS_MAX;
+    test_print(expected, "2+%u classic_histogram h{a=\"b\"} count=%u buckets", bounds + 1, bounds);
+    for (unsigned i = 0; i < kept; i++) {
+        unsigned place = read > kept ? i * (read - 1) / (kept - 1) : i;
+        test_print(expected, " %u:%u", place + 1, place + 1);
+    }
+    if (bounds > kept)
+        test_print(expected, " lost=%u", bounds - kept);
+    test_print(expected, "\n");
+}
+
+START_TEST(more_bounds_than_a_child_may_have_are_thinned)
+{
+    static const unsigned counts[] = {1, 39, 40, 41, 79, 80, 81, 100, 319, 320, 321, 1000};
+    for (size_t i = 0; i < COUNT_OF(counts); i++) {
+        struct test_text body = {0};
+        struct test_text expected = {0};
+        test_print(&body, H);
+        for (unsigned bound = 1; bound <= counts[i]; bound++)
+            test_print(&body, "h_bucket{a=\"b\",le=\"%u\"} %u\n", bound, bound);
+        test_print(&body, "h_bucket{a=\"b\",le=\"+Inf\"} %u\n", counts[i]);
+        print_thinned(&expected, counts[i]);
+        ck_assert_str_eq(read_whole(FORMAT_PROMETHEUS, bytes_of(body.at)), expected.at);
+        ck_assert_str_eq(read_in_pieces(FORMAT_PROMETHEUS, bytes_of(body.at), 7, 64), expected.at);
+        test_text_end(&body);
+        test_text_end(&expected);
+    }
+}
+END_TEST
+
+/* A sample counts up to 65,535 lines; beyond them, which no client writes, another one begins. */
+START_TEST(a_child_of_very_many_lines_is_more_than_one)
+{
+    struct test_text body = {0};
+    unsigned lines = UINT16_MAX + 2;
+    test_print(&body, H "h_bucket{le=\"+Inf\"} 1\n");
+    for (unsigned bound = 1; bound < lines; bound++)
+        test_print(&body, "h_bucket{le=\"%u\"} 1\n", bound);
+    read_whole(FORMAT_PROMETHEUS, bytes_of(body.at));
+    ck_assert_uint_eq(intake->report.accepted, UINT16_MAX);
+    ck_assert_uint_eq(intake->report.rejected, 2);
+    test_text_end(&body);
+}
+END_TEST
+
+/* More than the samples of a batch, or more than its text: nothing is lost between two. */
+START_TEST(children_cross_the_bounds_of_a_batch)
+{
+    struct test_text body = {0};
+    struct test_text expected = {0};
+    unsigned bounds = _i == 0 ? 0 : CHILD_BOUNDS_MAX;
+    unsigned children = _i == 0 ? 2 * BATCH_SAMPLES + 5 : 400;
+    unsigned line = 3;
+    test_print(&body, "# HELP h text\n" H);
+    for (unsigned i = 0; i < children; i++) {
+        test_print(&expected, "%u+%u classic_histogram h{a=\"%u\"} sum=%u count=40 buckets", line,
+                   bounds + 2, i, i);
+        for (unsigned bound = 0; bound < bounds; bound++) {
+            test_print(&body, "h_bucket{le=\"%u\",a=\"%u\"} %u\n", bound, i, bound);
+            test_print(&expected, " %u:%u", bound, bound);
+        }
+        test_print(&body, "h_bucket{le=\"+Inf\",a=\"%u\"} 40\nh_sum{a=\"%u\"} %u\n", i, i, i);
+        test_print(&expected, "%s\n", i == 0 ? " help=text unit=" : "");
+        line += bounds + 2;
+    }
+    read_whole(FORMAT_PROMETHEUS, bytes_of(body.at));
+    test_check_same(output.at, expected.at);
+    ck_assert_uint_gt(intake->flushes, 2);
+    read_in_pieces(FORMAT_PROMETHEUS, bytes_of(body.at), 100, 1000);
+    test_check_same(output.at, expected.at);
+    test_text_end(&body);
+    test_text_end(&expected);
+}
+END_TEST
+
+/* Refused in the middle: of children, and of what ended the last of them. */
+START_TEST(a_refused_flush_of_a_child_ends_the_request)
+{
+    static const char *const ends[] = {"a 1\n", "# TYPE a gauge\n", "h_sum 1\nh_sum 2\n"};
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        struct decoder *decoder = begin(FORMAT_PROMETHEUS);
+        struct test_text body = {0};
+        test_print(&body, H);
+        for (int j = 0; j < 2 * BATCH_SAMPLES + 1; j++)
+            test_print(&body, "h_sum 1\n");
+        test_print(&body, "%s", ends[i]);
+        intake->flush_refused_at = 2;
+        struct refusal refusal = decoder->feed(decoder, bytes_of(body.at), &intake->intake);
+        ck_assert_int_eq(refusal.status, STATUS_NOT_READY);
+        ck_assert_uint_eq(intake->report.accepted, BATCH_SAMPLES);
+        ck_assert_uint_eq(intake->report.rejected, 0);
+        ck_assert_uint_eq(intake->intake.batch->count, 0);
+        test_text_end(&body);
+    }
+}
+END_TEST
+
+/* A path with le would name every bucket, so there is no histogram to be had. */
+START_TEST(a_path_with_le_takes_no_histograms)
+{
+    path_begin();
+    path_add("le", "5");
+    check_read(FORMAT_PROMETHEUS, BYTES(H "h_bucket{le=\"1\"} 1\nh_sum 1\n" S "s_sum 1\n"),
+               "5+1 summary s{host=\"a\\\"b\",job=\"batch\",le=\"5\"} sum=1\n"
+               "! 2 duplicate_label\n! 3 bad_label_name\n");
+}
+END_TEST
+
+/* le is not among a child's labels, so it does not count against their limits. */
+START_TEST(limits_are_on_the_labels_of_the_child)
+{
+    small_limits();
+    check_read(FORMAT_PROMETHEUS,
+               BYTES(H "h_bucket{a=\"1\",b=\"2\",c=\"3\",d=\"4\",le=\"+Inf\"} 1\n"
+                       "h_bucket{a=\"1\",b=\"2\",c=\"3\",d=\"4\",e=\"5\",le=\"+Inf\"} 1\n"
+                       "h_sum{b=\"" V32 "\",c=\"abcdefghijklmnopqrs\"} 1\n"
+                       "h_sum{b=\"" V32 "\",c=\"abcdefghijklmnopqrst\"} 1\n"),
+               "2+1 classic_histogram h{a=\"1\",b=\"2\",c=\"3\",d=\"4\"} count=1 buckets\n"
+               "4+1 classic_histogram h{b=\"" V32 "\",c=\"abcdefghijklmnopqrs\"} sum=1\n"
+               "! 3 too_many_labels limits.labels=4\n! 5 label_set_too_long "
+               "limits.label_set_bytes=60\n");
+}
+END_TEST
+
+/* What is known to be small is given little room, and yet it is enough. */
+START_TEST(a_small_body_has_room_for_its_children)
+{
+    static const struct row rows[] = {
+        {H "h_bucket{le=\"1\"}1\nh_bucket{le=\"2\"}1\nh_bucket{le=\"3\"}1\nh_count 1",
+         "2+4 classic_histogram h{host=\"a\\\"b\",job=\"batch\",z=\"" V32
+         "\"} count=1 buckets 1:1 2:1 3:1\n"},
+        {S "s_sum{abcdefghijklmnop=\"" V32 "\"}1",
+         "2+1 summary s{abcdefghijklmnop=\"" V32 "\",host=\"a\\\"b\",job=\"batch\",z=\"" V32
+         "\"} sum=1\n"},
+    };
+    path_begin();
+    path_add("z", V32);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct bytes body = bytes_of(rows[i].body);
+        struct decoder_options options = {
+            .format = FORMAT_PROMETHEUS, .body_bytes = body.length, .labels = &path};
+        arena_reset(&arena);
+        test_intake_reset(intake);
+        struct decoder *decoder = prometheus_decoder_make(&options, &world.settings, &arena);
+        for (size_t at = 0; at < body.length; at++)
+            feed(decoder, (struct bytes){body.at + at, 1});
+        end(decoder);
+        ck_assert_str_eq(output.at, rows[i].output);
+    }
+}
+END_TEST
+
+/* ---- children beside the dumbest reader there is ---- */
+
+/* One line of a body of histograms, as it was drawn. */
+struct plain_line {
+    unsigned label; /* which child */
+    unsigned part;  /* 0 sum, 1 count, 2 bucket */
+    unsigned bound; /* of a bucket; 9 is +Inf */
+    unsigned value;
+};
+
+struct plain_child {
+    unsigned first;
+    unsigned lines;
+    bool has[12]; /* bounds 0 to 9, sum, count */
+    unsigned value[12];
+};
+
+static unsigned plain_slot(const struct plain_line *line)
+{
+    return line->part == 2 ? line->bound : 10 + line->part;
+}
+
+static bool plain_is_true(const struct plain_child *child)
+{
+    unsigned before = 0;
+    bool finite = false;
+    for (unsigned i = 0; i < 9; i++) {
+        if (!child->has[i])
+            continue;
+        if (finite && child->value[i] < before)
+            return false;
+        before = child->value[i];
+        finite = true;
+    }
+    unsigned total = child->has[9] ? child->value[9] : child->value[11];
+    return !finite || ((child->has[9] || child->has[11]) && before <= total);
+}
+
+static void plain_print(struct test_text *text, const struct plain_child *child, unsigned label)
+{
+    bool buckets = child->has[9];
+    test_print(text, "%u+%u classic_histogram h{a=\"%u\"}", child->first, child->lines, label);
+    if (child->has[10])
+        test_print(text, " sum=%u", child->value[10]);
+    if (child->has[9] || child->has[11])
+        test_print(text, " count=%u", child->value[child->has[9] ? 9 : 11]);
+    for (unsigned i = 0; i < 9; i++)
+        buckets = buckets || child->has[i];
+    test_print(text, buckets ? " buckets" : "");
+    for (unsigned i = 0; i < 9; i++) {
+        if (child->has[i])
+            test_print(text, " %u:%u", i, child->value[i]);
+    }
+    test_print(text, "\n");
+}
+
+static void draw_plain(struct plain_line *line, const struct plain_line *before,
+                       struct random *random)
+{
+    *line = *before;
+    if (random_below(random, 8) == 0)
+        line->label = (unsigned)random_below(random, 3);
+    line->part = random_below(random, 4) == 0 ? (unsigned)random_below(random, 2) : 2;
+    line->bound = random_below(random, 6) == 0 ? (unsigned)random_below(random, 10)
+                                               : (before->bound + 1) % 10;
+    line->value = line->bound + (unsigned)(random_below(random, 12) == 0);
+}
+
+static void print_plain(struct test_text *body, const struct plain_line *line)
+{
+    static const char *const suffixes[] = {"sum", "count"};
+    if (line->part < 2)
+        test_print(body, "h_%s{a=\"%u\"} %u\n", suffixes[line->part], line->label, line->value);
+    else if (line->bound == 9)
+        test_print(body, "h_bucket{a=\"%u\",le=\"+Inf\"} %u\n", line->label, line->value);
+    else
+        test_print(body, "h_bucket{le=\"%u.0\",a=\"%u\"} %u\n", line->bound, line->label,
+                   line->value);
+}
+
+/* Closes the child, as text or as so many rejected lines. */
+static void plain_close(struct test_text *expected, struct plain_child *child, unsigned label,
+                        uint64_t *rejected)
+{
+    if (child->lines > 0 && plain_is_true(child))
+        plain_print(expected, child, label);
+    else
+        *rejected += child->lines;
+    *child = (struct plain_child){0};
+}
+
+START_TEST(drawn_lines_come_to_the_children_they_were_drawn_as)
+{
+    struct random random = {TEST_SEED + (uint64_t)_i};
+    for (int run = 0; run < 500; run++) {
+        struct test_text body = {0}, expected = {0};
+        struct plain_line line = {0}, next;
+        struct plain_child child = {0};
+        uint64_t rejected = 0;
+        test_print(&body, H);
+        test_text_reset(&expected);
+        for (unsigned i = 0; i < 60; i++) {
+            draw_plain(&next, &line, &random);
+            if (next.label != line.label || child.has[plain_slot(&next)])
+                plain_close(&expected, &child, line.label, &rejected);
+            line = next;
+            child.first = child.lines == 0 ? i + 2 : child.first;
+            child.lines++;
+            child.has[plain_slot(&line)] = true;
+            child.value[plain_slot(&line)] = line.value;
+            print_plain(&body, &line);
+        }
+        plain_close(&expected, &child, line.label, &rejected);
+        read_in_pieces(FORMAT_PROMETHEUS, bytes_of(body.at), (size_t)random_below(&random, 99), 50);
+        output.at[strcspn(output.at, "!")] = '\0'; /* the errors */
+        test_check_same(output.at, expected.at);
+        CHECK_THAT(intake->report.rejected == rejected);
+        CHECK_THAT(intake->report.accepted + rejected == 60);
+        test_text_end(&body);
+        test_text_end(&expected);
+    }
 }
 END_TEST
 
@@ -817,7 +1213,8 @@ static size_t draw_body(char *body, struct random *random, enum format *format)
 {
     *format = random_below(random, 2) == 0 ? FORMAT_PROMETHEUS : FORMAT_OPENMETRICS;
     const struct row *row =
-        *format == FORMAT_PROMETHEUS
+        random_below(random, 3) == 0 ? &child_rows[random_below(random, COUNT_OF(child_rows))]
+        : *format == FORMAT_PROMETHEUS
             ? &text_rows[random_below(random, COUNT_OF(text_rows))]
             : &openmetrics_rows[random_below(random, COUNT_OF(openmetrics_rows))];
     size_t length = strlen(row->body);
@@ -980,6 +1377,18 @@ Suite *prometheus_suite(void)
     tcase_add_test(labels, labels_of_the_path_count_against_the_limits);
     tcase_add_test(labels, as_many_labels_as_a_list_can_hold);
     tcase_add_test(labels, labels_in_any_order_are_one_series);
+    TCase *children = tcase_create("children");
+    add_cases(suite, children);
+    tcase_add_loop_test(children, child_row_is_one_sample_a_child, 0, COUNT_OF(child_rows));
+    tcase_add_test(children, a_child_counts_as_many_as_it_has_lines);
+    tcase_add_test(children, more_bounds_than_a_child_may_have_are_thinned);
+    tcase_add_test(children, a_child_of_very_many_lines_is_more_than_one);
+    tcase_add_loop_test(children, children_cross_the_bounds_of_a_batch, 0, 2);
+    tcase_add_test(children, a_refused_flush_of_a_child_ends_the_request);
+    tcase_add_test(children, a_path_with_le_takes_no_histograms);
+    tcase_add_test(children, limits_are_on_the_labels_of_the_child);
+    tcase_add_test(children, a_small_body_has_room_for_its_children);
+    tcase_add_loop_test(children, drawn_lines_come_to_the_children_they_were_drawn_as, 0, 4);
     TCase *streams = tcase_create("streams");
     add_cases(suite, streams);
     tcase_add_test(streams, more_than_a_batch_is_flushed_in_order);

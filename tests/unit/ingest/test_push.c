@@ -128,6 +128,20 @@ static void print_lines(unsigned count)
     }
 }
 
+/* Children of histograms, with labels to be sorted, a summary between them, and a bad one. */
+static void print_children(unsigned count)
+{
+    test_print(&body, "# HELP t Times.\n");
+    for (unsigned i = 0; i < count; i++) {
+        test_print(&body, "# TYPE t histogram\n");
+        for (unsigned bound = 0; bound < i % 50; bound++)
+            test_print(&body, "t_bucket{b=\"%u\",a=\"x\",le=\"%u\"} %u\n", i, bound, bound);
+        test_print(&body, "t_bucket{b=\"%u\",a=\"x\",le=\"+Inf\"} %u\nt_sum{b=\"%u\",a=\"x\"} 1\n",
+                   i, i % 7 == 0 ? 0 : 50, i);
+        test_print(&body, "# TYPE s%u summary\ns%u_sum 1\ns%u_count %u\n", i, i, i, i);
+    }
+}
+
 static char *collected(void)
 {
     char *copy = strdup(intake->collected.at);
@@ -235,6 +249,15 @@ START_TEST(an_atomic_push_holds_what_a_stream_applies)
 {
     allow(1 << 20);
     print_lines(_i == 0 ? 10 : 2500);
+    check_held_like_streamed(body.used);
+    check_held_like_streamed(997);
+}
+END_TEST
+
+START_TEST(an_atomic_push_holds_children_with_their_bounds)
+{
+    allow(1 << 20);
+    print_children(_i == 0 ? 3 : 300);
     check_held_like_streamed(body.used);
     check_held_like_streamed(997);
 }
@@ -544,6 +567,7 @@ Suite *push_suite(void)
     tcase_add_test(push, a_refused_flush_ends_the_push_and_leaves_no_batch);
     tcase_add_test(push, nothing_is_a_push_of_nothing);
     tcase_add_loop_test(push, an_atomic_push_holds_what_a_stream_applies, 0, 2);
+    tcase_add_loop_test(push, an_atomic_push_holds_children_with_their_bounds, 0, 2);
     tcase_add_test(push, an_atomic_push_keeps_count_of_what_was_rejected);
     tcase_add_test(push, an_atomic_push_that_is_too_large_is_refused_whole);
     tcase_add_test(push, an_atomic_push_waits_when_others_hold_the_pool);

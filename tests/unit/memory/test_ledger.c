@@ -35,7 +35,8 @@ static bool is_one_of(const char *word, const char *const *words, size_t count)
 
 START_TEST(row_is_complete)
 {
-    static const char *const kinds[] = {"blocks", "arena", "buffer", "slots", "table"};
+    static const char *const kinds[] = {"blocks", "arena", "buffer", "slots",
+                                        "table",  "ring",  "lru"};
     static const char *const lifetimes[] = {"process", "connection", "request", "scratch",
                                             "batch",   "series",     "window",  "cached"};
     const struct pool_row *row = &pool_rows[_i];

@@ -92,6 +92,24 @@ static inline void fixture_store(struct store *store)
     store->histogram_downscales = 408;
 }
 
+static inline void fixture_tiers(struct report_history *history, uint64_t first)
+{
+    static const int64_t widths_ms[TIER_COUNT] = {10000, 60000, 600000};
+    for (int tier = 0; tier < TIER_COUNT; tier++) {
+        uint64_t at = first + 10 * (uint64_t)tier;
+        history->tiers[tier] =
+            (struct report_tier){widths_ms[tier], (int64_t)at * 1000, at + 1, at + 2, at + 3};
+    }
+    history->sealed_windows = first + 50;
+    history->skipped_windows = first + 51;
+}
+
+static inline void fixture_cache(struct report_cache *cache)
+{
+    fixture_number(&cache->figures, sizeof cache->figures / 8, 7001);
+    cache->oldest_age_ms = 7500;
+}
+
 static inline void fixture_init(struct report_fixture *fixture)
 {
     fixture_world(&fixture->world);
@@ -108,6 +126,9 @@ static inline void fixture_init(struct report_fixture *fixture)
         .accepted_samples = 77,
         .rejected_samples = fixture->rejected,
     };
+    fixture_tiers(&fixture->input.history, 6001);
+    fixture_tiers(&fixture->input.own_history, 6501);
+    fixture_cache(&fixture->input.cache);
 }
 
 /* One account's figures as the test wants them, whatever the pool would have allowed. */
@@ -164,6 +185,12 @@ static inline void fixture_extreme(struct report_fixture *fixture)
     fixture->input.ledger_mismatch_bytes = EXTREME;
     fixture->input.audits = EXTREME;
     fixture->input.accepted_samples = EXTREME;
+    fixture_same(&fixture->input.history, sizeof fixture->input.history / 8, EXTREME / 2 - 1);
+    fixture_same(&fixture->input.own_history, sizeof fixture->input.own_history / 8,
+                 EXTREME / 2 - 1);
+    fixture_same(&fixture->input.cache, sizeof fixture->input.cache / 8, INT64_MAX);
+    memset(fixture->input.cache.figures.ages, 0, sizeof fixture->input.cache.figures.ages);
+    fixture->input.cache.figures.ages[0] = INT64_MAX;
 }
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "ingest/push.h"
+#include "store/histogram.h"
 #include "support.h"
 
 #include <check.h>
@@ -238,37 +239,45 @@ END_TEST
 START_TEST(classic_histograms_and_summaries_as_pushed)
 {
     begin();
-    describe(KIND_CLASSIC, "h_seconds_bucket{a=\"b\",le=\"0.5\",z=\"y\"} 1", "Text.", "seconds");
-    apply(KIND_CLASSIC, "h_seconds_bucket{le=\"10\"} 2");
-    apply(KIND_CLASSIC, "h_seconds_bucket{le=\"1e+22\"} 2");
-    apply(KIND_CLASSIC, "h_seconds_bucket{le=\"-1\"} 2");
-    apply(KIND_CLASSIC, "h_seconds_bucket{le=\"+Inf\"} 3");
-    apply(KIND_CLASSIC, "h_seconds_sum 4.5");
-    apply(KIND_CLASSIC, "h_seconds_count 3");
-    apply(KIND_SUMMARY, "s_sum{a=\"b\"} 7");
-    apply(KIND_SUMMARY, "s_count{a=\"b\"} 8");
+    describe(KIND_CLASSIC, "h_seconds{a=\"b\",z=\"y\"} sum=4.5 -1:1 0.5:2 10:2 1e22:3 +Inf:4",
+             "Text.", "seconds");
+    apply(KIND_CLASSIC, "h_seconds sum=4.5 3");
+    apply(KIND_CLASSIC, "h_seconds{a=\"inf\"} +Inf:2.5");
+    apply(KIND_SUMMARY, "s{a=\"b\"} sum=7 8");
     check_both("# HELP h_seconds Text.\n"
                "# TYPE h_seconds histogram\n"
-               "h_seconds_bucket{a=\"b\",le=\"0.5\",z=\"y\"} 1\n"
-               "h_seconds_bucket{le=\"10\"} 2\n"
-               "h_seconds_bucket{le=\"1e+22\"} 2\n"
-               "h_seconds_bucket{le=\"-1\"} 2\n"
+               "h_seconds_bucket{a=\"b\",z=\"y\",le=\"-1\"} 1\n"
+               "h_seconds_bucket{a=\"b\",z=\"y\",le=\"0.5\"} 2\n"
+               "h_seconds_bucket{a=\"b\",z=\"y\",le=\"10\"} 2\n"
+               "h_seconds_bucket{a=\"b\",z=\"y\",le=\"1e+22\"} 3\n"
+               "h_seconds_bucket{a=\"b\",z=\"y\",le=\"+Inf\"} 4\n"
+               "h_seconds_sum{a=\"b\",z=\"y\"} 4.5\n"
+               "h_seconds_count{a=\"b\",z=\"y\"} 4\n"
                "h_seconds_bucket{le=\"+Inf\"} 3\n"
                "h_seconds_sum 4.5\n"
                "h_seconds_count 3\n"
+               "h_seconds_bucket{a=\"inf\",le=\"+Inf\"} 2.5\n"
+               "h_seconds_sum{a=\"inf\"} 0\n"
+               "h_seconds_count{a=\"inf\"} 2.5\n"
                "# TYPE s summary\n"
                "s_sum{a=\"b\"} 7\n"
                "s_count{a=\"b\"} 8\n",
                "# HELP h_seconds Text.\n"
                "# UNIT h_seconds seconds\n"
                "# TYPE h_seconds histogram\n"
-               "h_seconds_bucket{a=\"b\",le=\"0.5\",z=\"y\"} 1\n"
-               "h_seconds_bucket{le=\"10.0\"} 2\n"
-               "h_seconds_bucket{le=\"1e+22\"} 2\n"
-               "h_seconds_bucket{le=\"-1.0\"} 2\n"
+               "h_seconds_bucket{a=\"b\",z=\"y\",le=\"-1.0\"} 1\n"
+               "h_seconds_bucket{a=\"b\",z=\"y\",le=\"0.5\"} 2\n"
+               "h_seconds_bucket{a=\"b\",z=\"y\",le=\"10.0\"} 2\n"
+               "h_seconds_bucket{a=\"b\",z=\"y\",le=\"1e+22\"} 3\n"
+               "h_seconds_bucket{a=\"b\",z=\"y\",le=\"+Inf\"} 4\n"
+               "h_seconds_sum{a=\"b\",z=\"y\"} 4.5\n"
+               "h_seconds_count{a=\"b\",z=\"y\"} 4\n"
                "h_seconds_bucket{le=\"+Inf\"} 3\n"
                "h_seconds_sum 4.5\n"
                "h_seconds_count 3\n"
+               "h_seconds_bucket{a=\"inf\",le=\"+Inf\"} 2.5\n"
+               "h_seconds_sum{a=\"inf\"} 0\n"
+               "h_seconds_count{a=\"inf\"} 2.5\n"
                "# TYPE s summary\n"
                "s_sum{a=\"b\"} 7\n"
                "s_count{a=\"b\"} 8\n");
@@ -278,17 +287,38 @@ END_TEST
 /* Two pushes of one child with other bounds: what both have is what is left. */
 START_TEST(bounds_that_a_push_lacked_are_not_shown)
 {
-    static const char *const samples[] = {
-        "h_bucket{le=\"1\"} 1", "h_bucket{le=\"5\"} 2", "h_bucket{le=\"+Inf\"} 3", "h_count 3",
-        "h_bucket{le=\"2\"} 1", "h_bucket{le=\"5\"} 4", "h_bucket{le=\"+Inf\"} 6", "h_count 6",
-    };
     begin();
-    for (size_t i = 0; i < COUNT_OF(samples); i++)
-        apply(KIND_CLASSIC, samples[i]);
+    apply(KIND_CLASSIC, "h 1:1 5:2 +Inf:3");
+    apply(KIND_CLASSIC, "h 2:1 5:4 +Inf:6");
+    apply(KIND_CLASSIC, "i 1:5 +Inf:10");
+    apply(KIND_CLASSIC, "i 2:3 +Inf:4");
     check_both("# TYPE h histogram\n"
-               "h_bucket{le=\"5\"} 6\nh_bucket{le=\"+Inf\"} 9\nh_count 9\n",
+               "h_bucket{le=\"5\"} 6\nh_bucket{le=\"+Inf\"} 9\nh_sum 0\nh_count 9\n"
+               "# TYPE i histogram\ni_bucket{le=\"+Inf\"} 14\ni_sum 0\ni_count 14\n",
                "# TYPE h histogram\n"
-               "h_bucket{le=\"5.0\"} 6\nh_bucket{le=\"+Inf\"} 9\nh_count 9\n");
+               "h_bucket{le=\"5.0\"} 6\nh_bucket{le=\"+Inf\"} 9\nh_sum 0\nh_count 9\n"
+               "# TYPE i histogram\ni_bucket{le=\"+Inf\"} 14\ni_sum 0\ni_count 14\n");
+}
+END_TEST
+
+/* As many bounds as there may be, each page with one row. */
+START_TEST(all_bounds_of_a_child_are_shown)
+{
+    struct test_text words = {0};
+    begin();
+    test_print(&words, "h ");
+    for (int i = 0; i < CHILD_BOUNDS_MAX; i++)
+        test_print(&words, "%d:%d ", i, i * 2);
+    test_print(&words, "+Inf:100");
+    apply(KIND_CLASSIC, words.at);
+    expose(false, 40);
+    unsigned rows = 0;
+    for (const char *at = output.at; (at = strstr(at, "h_bucket{le=")) != NULL; at++, rows++)
+        continue;
+    ck_assert_uint_eq(rows, CHILD_BOUNDS_MAX + 1);
+    ck_assert_ptr_nonnull(strstr(output.at, "h_bucket{le=\"39\"} 78\nh_bucket{le=\"+Inf\"} 100\n"
+                                            "h_sum 0\nh_count 100\n"));
+    test_text_end(&words);
 }
 END_TEST
 
@@ -318,9 +348,21 @@ START_TEST(a_family_whose_series_are_gone_shows_its_overflow)
     apply(KIND_COUNTER, "hits_total{n=\"1\"} 1");
     apply(KIND_COUNTER, "hits_total{n=\"2\"} 2");
     uint32_t family = test_family_find(&store, BYTES("hits_total"));
-    store_delete(&store, test_series_find(&store, family, PART_VALUE, BYTES("n=\"1\"")));
+    store_delete(&store, test_series_find(&store, family, BYTES("n=\"1\"")));
     ck_assert_str_eq(expose(false, EXPOSITION_PAGE_BYTES),
                      "# TYPE hits_total counter\nhits_total{otel_metric_overflow=\"true\"} 2\n");
+}
+END_TEST
+
+START_TEST(a_family_that_is_there_for_its_past_is_not_shown)
+{
+    begin();
+    apply(KIND_COUNTER, "hits_total 1");
+    store_family_sealed(&store, test_family_find(&store, BYTES("hits_total")), store.window);
+    now_ms += 2 * (int64_t)settings.series_expire_after;
+    store_expire(&store, now_ms, 10);
+    ck_assert_uint_ne(test_family_find(&store, BYTES("hits_total")), SLOT_NONE);
+    check_both("", "");
 }
 END_TEST
 
@@ -341,8 +383,9 @@ static void fill(void)
         apply(KIND_HISTOGRAM, text);
     }
     apply(KIND_SET, "users x");
-    apply(KIND_CLASSIC, "h_bucket{le=\"1\"} 1");
-    apply(KIND_CLASSIC, "h_sum 1");
+    apply(KIND_CLASSIC, "h sum=1 1:1 +Inf:2");
+    apply(KIND_CLASSIC, "h{a=\"b\"} sum=1 0.5:1 7:2 +Inf:2");
+    apply(KIND_SUMMARY, "s sum=1 2");
 }
 
 /* What cannot be cut: a line of a series, or a family's # lines with one another. */
@@ -542,7 +585,7 @@ static void check_histogram(const struct watched *one)
     double sum = 0;
     const char *row = strstr(output.at, one->row);
     CHECK_THAT(row != NULL);
-    for (int i = 0; i <= EXPOSITION_BOUNDS; i++) {
+    for (int i = 0; i <= HISTOGRAM_GRID_BOUNDS; i++) {
         CHECK_THAT(strncmp(row, one->row, strlen(one->row)) == 0);
         double value = strtod(strstr(row, "} ") + 2, NULL);
         CHECK_THAT(value >= last);
@@ -564,11 +607,11 @@ static unsigned check_watched(void)
         unsigned rows = rows_beginning(one->row);
         if (!slots_is_live(&store.series, one->slot) ||
             slots_generation(&store.series, one->slot) != one->generation) {
-            CHECK_THAT(rows <= (one->histogram ? EXPOSITION_BOUNDS + 1u : 1u));
+            CHECK_THAT(rows <= (one->histogram ? HISTOGRAM_GRID_BOUNDS + 1u : 1u));
             continue;
         }
         throughout++;
-        if (rows != (one->histogram ? EXPOSITION_BOUNDS + 1u : 1u))
+        if (rows != (one->histogram ? HISTOGRAM_GRID_BOUNDS + 1u : 1u))
             ck_abort_msg("%s stands there %u times", one->row, rows);
         if (one->histogram)
             check_histogram(one);
@@ -666,7 +709,7 @@ START_TEST(a_histogram_is_of_one_moment)
     apply(KIND_HISTOGRAM, "seconds{n=\"1\"} 1");
     ck_assert(next_page(exposition, 120));
     uint32_t family = test_family_find(&store, BYTES("seconds"));
-    store_delete(&store, test_series_find(&store, family, PART_VALUE, BYTES("n=\"1\"")));
+    store_delete(&store, test_series_find(&store, family, BYTES("n=\"1\"")));
     apply(KIND_GAUGE, "seconds{n=\"1\"} 99"); /* and its name is another's by then */
     next_page(exposition, EXPOSITION_PAGE_BYTES);
     ck_assert_ptr_nonnull(strstr(output.at, "seconds_bucket{n=\"1\",le=\"1\"} 10\n"));
@@ -696,6 +739,8 @@ Suite *exposition_suite(void)
     tcase_add_test(kinds, sets_are_gauges_of_how_many);
     tcase_add_test(kinds, classic_histograms_and_summaries_as_pushed);
     tcase_add_test(kinds, bounds_that_a_push_lacked_are_not_shown);
+    tcase_add_test(kinds, all_bounds_of_a_child_are_shown);
+    tcase_add_test(kinds, a_family_that_is_there_for_its_past_is_not_shown);
     tcase_add_test(kinds, overflow_series_are_shown_when_they_hold_something);
     tcase_add_test(kinds, a_family_whose_series_are_gone_shows_its_overflow);
     tcase_add_loop_test(kinds, an_exposition_that_is_pushed_is_exposed_again, 0, 2);

@@ -106,7 +106,7 @@ struct object {
 
 static const struct object objects[] = {
     {"", " schema now start status reasons live_bytes peak_bytes peak_at budget process plan "
-         "cgroup pools requests lifetimes audit "},
+         "cgroup pools requests lifetimes cache windows own_windows audit "},
     {"budget", " limit_bytes source planned_bytes reserved_bytes prefaulted headroom_bytes "
                "admission "},
     {"budget.admission", " state refused_total closed_without_reply_total "},
@@ -126,6 +126,15 @@ static const struct object objects[] = {
     {"requests", " live live_bytes peak_bytes oldest_age_seconds completed_total "},
     {"lifetimes", " request "},
     {"lifetimes.request", " le cumulative count sum max "},
+    {"cache", " policy entries live_bytes capacity_bytes hits_total misses_total admitted_total "
+              "rejected_total evictions_total evicted_unused_total age_at_eviction_seconds "
+              "last_evicted_idle_seconds oldest_entry_age_seconds seconds_saved_total "},
+    {"cache.rejected_total", " too_large "},
+    {"cache.evictions_total", " size retired "},
+    {"cache.age_at_eviction_seconds", " le cumulative count sum max "},
+    {"windows.0", " tier capacity_bytes live_bytes retention_seconds records sealed_total "
+                  "left_total "},
+    {"own_windows.2", " tier retention_seconds records sealed_total left_total "},
     {"audit", " ledger_mismatch_bytes audits "},
 };
 
@@ -194,6 +203,20 @@ static const struct {
     {"requests.live_bytes", &fixture.world.requests.live_bytes},
     {"requests.peak_bytes", &fixture.world.requests.peak_bytes},
     {"requests.completed_total", &fixture.world.requests.completed},
+    {"cache.entries", &fixture.input.cache.figures.entries},
+    {"cache.live_bytes", &fixture.input.cache.figures.live_bytes},
+    {"cache.capacity_bytes", &fixture.input.cache.figures.capacity_bytes},
+    {"cache.hits_total", &fixture.input.cache.figures.hits},
+    {"cache.misses_total", &fixture.input.cache.figures.misses},
+    {"cache.admitted_total", &fixture.input.cache.figures.admitted},
+    {"cache.rejected_total.too_large", &fixture.input.cache.figures.rejected_too_large},
+    {"cache.evictions_total.size", &fixture.input.cache.figures.evicted_size},
+    {"cache.evictions_total.retired", &fixture.input.cache.figures.evicted_retired},
+    {"cache.evicted_unused_total", &fixture.input.cache.figures.evicted_unused},
+    {"windows.0.records", &fixture.input.history.tiers[0].records},
+    {"windows.1.sealed_total", &fixture.input.history.tiers[1].sealed},
+    {"windows.2.left_total", &fixture.input.history.tiers[2].left},
+    {"own_windows.1.records", &fixture.input.own_history.tiers[1].records},
     {"audit.audits", &fixture.input.audits},
     {"audit.ledger_mismatch_bytes", &fixture.input.ledger_mismatch_bytes},
 };

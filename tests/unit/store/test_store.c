@@ -5,8 +5,9 @@
 #include "store/store.h"
 
 #include "base/random.h"
-#include "store/exp_histogram.h"
-#include "store/hyperloglog.h"
+#include "store/classic.h"
+#include "store/histogram.h"
+#include "store/unique.h"
 #include "support.h"
 
 #include <check.h>
@@ -16,6 +17,7 @@
 
 Suite *store_suite(void);
 
+#define WINDOW_MS 10000
 #define IDLE_MIN 30000
 #define EXPIRE_AFTER 120000
 
@@ -79,23 +81,17 @@ static uint32_t family_of(const char *name)
     return family;
 }
 
-static const struct series *part_of(const char *family, enum part part, const char *labels)
-{
-    uint32_t slot = test_series_find(&store, family_of(family), part, bytes_of(labels));
-    ck_assert_msg(slot != SLOT_NONE, "no series %s{%s}", family, labels);
-    return store_series(&store, slot);
-}
-
 static const struct series *series_of(const char *family, const char *labels)
 {
-    return part_of(family, PART_VALUE, labels);
+    uint32_t slot = test_series_find(&store, family_of(family), bytes_of(labels));
+    ck_assert_msg(slot != SLOT_NONE, "no series %s{%s}", family, labels);
+    return store_series(&store, slot);
 }
 
 static bool has_series(const char *family, const char *labels)
 {
     uint32_t slot = test_family_find(&store, bytes_of(family));
-    return slot != SLOT_NONE &&
-           test_series_find(&store, slot, PART_VALUE, bytes_of(labels)) != SLOT_NONE;
+    return slot != SLOT_NONE && test_series_find(&store, slot, bytes_of(labels)) != SLOT_NONE;
 }
 
 static bool has_nth(const char *family, unsigned n)
@@ -145,10 +141,10 @@ START_TEST(small_increments_are_not_lost_in_a_large_total)
         apply(KIND_COUNTER, "tenths 0.1");
     ck_assert(series_total(series_of("tenths", "")) == 1e16 + 1000);
     /* nor a small total in a large value */
-    apply(KIND_SUMMARY, "s_sum 0.5");
-    apply(KIND_SUMMARY, "s_sum 1e17");
-    apply(KIND_SUMMARY, "s_sum -1e17");
-    ck_assert(series_total(part_of("s", PART_SUM, "")) == 0.5);
+    apply(KIND_SUMMARY, "s sum=0.5");
+    apply(KIND_SUMMARY, "s sum=1e17");
+    apply(KIND_SUMMARY, "s sum=-1e17");
+    ck_assert(series_total(series_of("s", "")) == 0.5);
 }
 END_TEST
 
@@ -162,6 +158,35 @@ START_TEST(a_total_stays_a_number)
     ck_assert_uint_eq(store.saturated_samples, 4);
     apply(KIND_COUNTER, "hits 1");
     ck_assert(series_total(series_of("hits", "")) >= 1.7e308);
+    ck_assert(series_of("hits", "")->open.sum == 1.7e308);
+    ck_assert_uint_eq(store.saturated_samples, 4);
+    /* each of sum and observations for itself, and the sample is counted once */
+    apply(KIND_CLASSIC, "h sum=1.7e308 1:1.7e308 +Inf:1.7e308");
+    apply(KIND_CLASSIC, "h sum=1.7e308 1:1.7e308 +Inf:1.7e308");
+    apply(KIND_CLASSIC, "h sum=-1.7e308 1:1.7e308 +Inf:1.7e308");
+    ck_assert(series_total(series_of("h", "")) == 0);
+    ck_assert(series_of("h", "")->observed == 1.7e308);
+    ck_assert(store_classic(&store, series_of("h", ""))->totals[0] == 1.7e308);
+    ck_assert_uint_eq(store.saturated_samples, 6);
+}
+END_TEST
+
+/* What a window comes to may leave the range where the total does not. */
+START_TEST(what_a_window_comes_to_stays_a_number)
+{
+    begin();
+    apply(KIND_HISTOGRAM, "h -1.7e308");
+    store_seal(&store, test_series_find(&store, family_of("h"), BYTES("")));
+    apply(KIND_HISTOGRAM, "h 1e308");
+    apply(KIND_HISTOGRAM, "h 1e308"); /* the total would be 3e307, the window 2e308 */
+    ck_assert(isfinite(series_of("h", "")->open.sum));
+    ck_assert(series_of("h", "")->open.sum == 1e308);
+    ck_assert_uint_eq(series_of("h", "")->open.count, 2);
+    apply(KIND_GAUGE, "g 1.7e308");
+    apply(KIND_GAUGE, "g 1.7e308");
+    ck_assert(series_of("g", "")->open.sum == 1.7e308);
+    ck_assert_uint_eq(series_of("g", "")->open.count, 1); /* its average is right */
+    ck_assert_uint_eq(store.saturated_samples, 2);
 }
 END_TEST
 
@@ -201,7 +226,7 @@ END_TEST
 START_TEST(a_sample_older_than_the_open_window_is_late)
 {
     begin();
-    now_ms += 3 * WINDOW_MS + 5000; /* windows are counted from the start */
+    now_ms += 3 * WINDOW_MS + 5000; /* windows are counted from the epoch, and the start is one's */
     apply_gauge("g 1", TIMESTAMP_NONE);
     apply_gauge("g 1", now_ms);
     apply_gauge("g 1", now_ms - 5000);
@@ -215,12 +240,12 @@ END_TEST
 
 START_TEST(a_histogram_holds_its_values)
 {
-    struct exp_histogram expected;
+    struct histogram expected;
     begin();
-    exp_histogram_init(&expected);
+    histogram_init(&expected);
     for (int value = -50; value < 1000; value += 7) {
         apply_nth(KIND_HISTOGRAM, "seconds", 1, value);
-        exp_histogram_observe(&expected, value);
+        histogram_observe(&expected, value);
     }
     const struct series *series = series_of("seconds", "n=\"1\"");
     ck_assert_mem_eq(store_histogram(&store, series), &expected, sizeof expected);
@@ -231,14 +256,14 @@ END_TEST
 
 START_TEST(a_set_counts_what_differs)
 {
-    struct hyperloglog expected;
+    struct unique expected;
     begin();
-    hyperloglog_init(&expected);
+    unique_init(&expected);
     for (int i = 0; i < 1000; i++) {
         char text[32];
         snprintf(text, sizeof text, "users %d", i % 300);
         struct sample sample = test_sample(KIND_SET, text);
-        hyperloglog_add(&expected, sample.member);
+        unique_add(&expected, sample.member);
         apply(KIND_SET, text);
     }
     const struct series *series = series_of("users", "");
@@ -247,72 +272,174 @@ START_TEST(a_set_counts_what_differs)
 }
 END_TEST
 
-START_TEST(parts_of_a_histogram_and_a_summary_add_up_by_themselves)
+START_TEST(children_of_a_histogram_and_a_summary_add_up)
 {
     begin();
     for (int i = 0; i < 3; i++) {
-        apply(KIND_CLASSIC, "h_bucket{a=\"b\",le=\"1\"} 2");
-        apply(KIND_CLASSIC, "h_bucket{a=\"b\",le=\"+Inf\"} 5");
-        apply(KIND_CLASSIC, "h_sum{a=\"b\"} -1");
-        apply(KIND_CLASSIC, "h_count{a=\"b\"} 5");
-        apply(KIND_SUMMARY, "s_sum 10");
-        apply(KIND_SUMMARY, "s_count 4");
+        apply(KIND_CLASSIC, "h{a=\"b\"} sum=-1 1:2 +Inf:5");
+        apply(KIND_SUMMARY, "s sum=10 4");
     }
-    ck_assert(series_total(part_of("h", PART_BUCKET, "a=\"b\",le=\"1\"")) == 6);
-    ck_assert(series_total(part_of("h", PART_BUCKET, "a=\"b\",le=\"+Inf\"")) == 15);
-    ck_assert(series_total(part_of("h", PART_SUM, "a=\"b\"")) == -3);
-    ck_assert(series_total(part_of("h", PART_COUNT, "a=\"b\"")) == 15);
-    ck_assert(series_total(part_of("s", PART_SUM, "")) == 30);
-    ck_assert(series_total(part_of("s", PART_COUNT, "")) == 12);
-    ck_assert_uint_eq(series_in("h"), 4);
-    ck_assert_uint_eq(series_in("s"), 2);
+    const struct series *h = series_of("h", "a=\"b\"");
+    ck_assert(h->observed == 15);
+    ck_assert(series_total(h) == -3);
+    ck_assert_uint_eq(h->count, 3);
+    ck_assert_uint_eq(store_classic(&store, h)->bound_count, 1);
+    ck_assert(store_classic(&store, h)->totals[0] == 6);
+    ck_assert(series_total(series_of("s", "")) == 30);
+    ck_assert(series_of("s", "")->observed == 12);
+    ck_assert_uint_eq(series_in("h"), 1);
+    ck_assert_uint_eq(series_in("s"), 1);
 }
 END_TEST
 
-static bool is_shared(const char *labels)
+/* Bounds that all pushes had add up; those that some lacked are lost, and the loss is told. */
+START_TEST(bounds_that_some_pushes_lack_are_lost_and_counted)
 {
-    char text[256];
-    return store_bucket_is_shared(&store, part_of("h", PART_BUCKET, labels), text);
-}
-
-static void push_child(const char *const *samples, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        apply(KIND_CLASSIC, samples[i]);
-}
-
-/* Bounds that all pushes of a child had add up; those that some lacked do not. */
-START_TEST(a_bucket_is_shared_when_every_push_had_it)
-{
-    static const char *const first[] = {
-        "h_bucket{a=\"b\",le=\"1\",z=\"y\"} 1",
-        "h_bucket{a=\"b\",le=\"2\",z=\"y\"} 2",
-        "h_bucket{a=\"b\",le=\"+Inf\",z=\"y\"} 3",
-        "h_sum{a=\"b\",z=\"y\"} 3",
-        "h_count{a=\"b\",z=\"y\"} 3",
-    };
-    static const char *const second[] = {
-        "h_bucket{a=\"b\",le=\"1\",z=\"y\"} 1",
-        "h_bucket{a=\"b\",le=\"5\",z=\"y\"} 2",
-        "h_bucket{a=\"b\",le=\"+Inf\",z=\"y\"} 3",
-        "h_count{a=\"b\",z=\"y\"} 3",
-    };
-    static const char *const other[] = {"h_bucket{le=\"2\"} 1", "h_bucket{le=\"+Inf\"} 1",
-                                        "h_count 1"};
     begin();
-    push_child(first, COUNT_OF(first));
-    push_child(first, COUNT_OF(first));
-    ck_assert(is_shared("a=\"b\",le=\"1\",z=\"y\""));
-    ck_assert(is_shared("a=\"b\",le=\"2\",z=\"y\""));
-    push_child(second, COUNT_OF(second));
-    push_child(other, COUNT_OF(other));
-    ck_assert(is_shared("a=\"b\",le=\"1\",z=\"y\""));
-    ck_assert(!is_shared("a=\"b\",le=\"2\",z=\"y\""));
-    ck_assert(!is_shared("a=\"b\",le=\"5\",z=\"y\""));
-    ck_assert(is_shared("a=\"b\",le=\"+Inf\",z=\"y\""));
-    ck_assert(is_shared("le=\"2\"")); /* another child */
-    apply(KIND_CLASSIC, "h_bucket{le=\"7\",only=\"buckets\"} 1");
-    ck_assert(is_shared("le=\"7\",only=\"buckets\"")); /* nothing says how often it was pushed */
+    apply(KIND_CLASSIC, "h 1:5 2:7 +Inf:10");
+    ck_assert_uint_eq(store.lost_bounds, 0);
+    apply(KIND_CLASSIC, "h 2:3 +Inf:4");
+    const struct classic *classic = store_classic(&store, series_of("h", ""));
+    ck_assert_uint_eq(classic->bound_count, 1);
+    ck_assert(classic->bounds[0] == 2 && classic->totals[0] == 10);
+    ck_assert(series_of("h", "")->observed == 14);
+    ck_assert_uint_eq(store.lost_bounds, 1);
+    apply(KIND_CLASSIC, "h{other=\"bounds\"} 1:5 +Inf:10"); /* another child */
+    apply(KIND_CLASSIC, "i 1:5 +Inf:10");
+    apply(KIND_CLASSIC, "i 2:3 +Inf:4");
+    classic = store_classic(&store, series_of("i", ""));
+    ck_assert_uint_eq(classic->bound_count, 0);
+    ck_assert(classic->has_buckets && series_of("i", "")->observed == 14);
+    ck_assert_uint_eq(store_family(&store, family_of("h"))->lost_bounds, 1);
+    ck_assert_uint_eq(store_family(&store, family_of("i"))->lost_bounds, 2);
+    ck_assert_uint_eq(store.lost_bounds, 3);
+}
+END_TEST
+
+START_TEST(bounds_that_a_child_was_thinned_by_are_lost_too)
+{
+    struct store_outcome outcome;
+    begin();
+    struct sample sample = test_sample(KIND_CLASSIC, "h 1:5 2:7 +Inf:10");
+    struct child child = *sample.child;
+    child.lost_bounds = 7;
+    sample.child = &child;
+    ck_assert_int_eq(apply_sample(sample, &outcome), STATUS_OK);
+    ck_assert_uint_eq(store_family(&store, family_of("h"))->lost_bounds, 7);
+    ck_assert_uint_eq(store.lost_bounds, 7);
+}
+END_TEST
+
+START_TEST(a_count_by_itself_counts_until_there_are_buckets)
+{
+    begin();
+    apply(KIND_CLASSIC, "h 3");
+    ck_assert(series_of("h", "")->observed == 3);
+    apply(KIND_CLASSIC, "h sum=2 1:1 +Inf:4");
+    apply(KIND_CLASSIC, "h 4"); /* _count of what +Inf has told */
+    ck_assert(series_of("h", "")->observed == 7);
+    apply(KIND_CLASSIC, "h sum=2"); /* nothing says how many */
+    ck_assert(series_of("h", "")->observed == 7);
+    ck_assert(series_total(series_of("h", "")) == 4);
+}
+END_TEST
+
+/* Sum and count without buckets: only +Inf is in both. */
+START_TEST(observations_without_buckets_are_none_lost)
+{
+    begin();
+    apply(KIND_CLASSIC, "h sum=2 1:1 2:3 +Inf:4");
+    apply(KIND_CLASSIC, "h sum=20 40");
+    const struct series *series = series_of("h", "");
+    ck_assert(series->observed == 44);
+    ck_assert(series_total(series) == 22);
+    ck_assert_uint_eq(store_classic(&store, series)->bound_count, 0);
+    ck_assert_uint_eq(store.lost_bounds, 2);
+}
+END_TEST
+
+/* ---- the open window ---- */
+
+START_TEST(each_sample_is_in_the_open_window_too)
+{
+    begin();
+    apply(KIND_COUNTER, "hits 5");
+    apply(KIND_COUNTER, "hits 2");
+    apply(KIND_HISTOGRAM, "h -1");
+    apply(KIND_HISTOGRAM, "h 3");
+    apply(KIND_CLASSIC, "c sum=2 1:1 +Inf:4");
+    apply(KIND_SUMMARY, "s sum=2 3");
+    apply(KIND_SET, "u a");
+    apply(KIND_SET, "u a");
+    const struct open_window *open = &series_of("hits", "")->open;
+    ck_assert(open->sum == 7 && open->min == 2 && open->max == 5 && open->count == 2);
+    open = &series_of("h", "")->open;
+    ck_assert(open->sum == 2 && open->min == -1 && open->max == 3 && open->count == 2);
+    open = &series_of("c", "")->open;
+    ck_assert(open->sum == 2 && open->observed == 4 && open->count == 1);
+    open = &series_of("s", "")->open;
+    ck_assert(open->sum == 2 && open->observed == 3 && open->count == 1);
+    ck_assert_uint_eq(series_of("u", "")->open.count, 2);
+}
+END_TEST
+
+START_TEST(gauges_that_are_no_numbers_are_in_no_window)
+{
+    begin();
+    apply(KIND_GAUGE, "g NaN");
+    ck_assert_uint_eq(series_of("g", "")->open.count, 0);
+    apply(KIND_GAUGE, "g 3");
+    apply(KIND_GAUGE, "g -1");
+    apply(KIND_GAUGE, "g +Inf");
+    const struct open_window *open = &series_of("g", "")->open;
+    ck_assert(open->sum == 2 && open->min == -1 && open->max == 3 && open->count == 2);
+    ck_assert(series_of("g", "")->last == INFINITY);
+    ck_assert_uint_eq(store.saturated_samples, 0);
+}
+END_TEST
+
+START_TEST(sealing_leaves_the_totals)
+{
+    static const char *const rest[] = {"h", "c", "u", "hits"};
+    begin();
+    apply(KIND_HISTOGRAM, "h 3");
+    apply(KIND_CLASSIC, "c sum=2 1:1 +Inf:4");
+    apply(KIND_SET, "u a");
+    apply(KIND_COUNTER, "hits 3");
+    for (size_t i = 0; i < COUNT_OF(rest); i++) {
+        store_seal(&store, test_series_find(&store, family_of(rest[i]), BYTES("")));
+        ck_assert_uint_eq(series_of(rest[i], "")->open.count, 0);
+        ck_assert(series_of(rest[i], "")->open.sum == 0);
+    }
+    ck_assert_uint_eq(exp_histogram_count(&store_histogram(&store, series_of("h", ""))->open), 0);
+    ck_assert_uint_eq(store_histogram(&store, series_of("h", ""))->grid[HISTOGRAM_GRID_BOUNDS - 9],
+                      1);
+    ck_assert(store_classic(&store, series_of("c", ""))->open[0] == 0);
+    ck_assert(store_classic(&store, series_of("c", ""))->totals[0] == 1);
+    ck_assert(hyperloglog_estimate(&store_set(&store, series_of("u", ""))->open) == 0);
+    ck_assert(hyperloglog_estimate(&store_set(&store, series_of("u", ""))->total) > 0.5);
+    ck_assert(series_total(series_of("hits", "")) == 3);
+    ck_assert(series_of("c", "")->observed == 4);
+}
+END_TEST
+
+START_TEST(windows_are_as_long_as_the_setting_and_aligned_to_the_epoch)
+{
+    settings.windows_fine = 7000;
+    begin();
+    ck_assert_uint_eq(store.window, TEST_START_MS / 7000);
+    ck_assert_uint_eq(store.history_floor, store.window);
+    int64_t start = store_window_start(&store, store.window);
+    ck_assert(start <= now_ms && now_ms < start + 7000 && start % 7000 == 0);
+    now_ms = start + 6999;
+    apply(KIND_COUNTER, "hits 1");
+    uint32_t first = store.window;
+    now_ms++;
+    apply(KIND_COUNTER, "hits 1");
+    ck_assert_uint_eq(store.window, first + 1);
+    now_ms -= 50000;
+    apply(KIND_COUNTER, "hits 1");
+    ck_assert_uint_eq(store.window, first + 1);
 }
 END_TEST
 
@@ -342,8 +469,8 @@ END_TEST
 /* ---- names and kinds ---- */
 
 static const char *const one_of_each[KIND_COUNT] = {
-    [KIND_COUNTER] = "x 1", [KIND_GAUGE] = "x 1",         [KIND_HISTOGRAM] = "x 1",
-    [KIND_SET] = "x 1",     [KIND_CLASSIC] = "x_count 1", [KIND_SUMMARY] = "x_count 1",
+    [KIND_COUNTER] = "x 1", [KIND_GAUGE] = "x 1",   [KIND_HISTOGRAM] = "x 1",
+    [KIND_SET] = "x 1",     [KIND_CLASSIC] = "x 1", [KIND_SUMMARY] = "x 1",
 };
 
 START_TEST(a_family_has_one_kind)
@@ -364,10 +491,7 @@ START_TEST(a_family_has_one_kind)
     other.fingerprint++;
     ck_assert_int_eq(apply_sample(other, &outcome), status);
     ck_assert_uint_eq(series_in("x"), first == second ? 2 : 1);
-    const struct series *series = store_series(
-        &store,
-        test_series_find(&store, family_of("x"),
-                         (enum part)test_sample(first, one_of_each[first]).part, BYTES("")));
+    const struct series *series = series_of("x", "");
     ck_assert_uint_eq(series->count, first == second ? 2 : 1);
 }
 END_TEST
@@ -382,28 +506,28 @@ struct clash_row {
 
 static const struct clash_row clash_rows[] = {
     /* a summary stands for _sum and _count, a histogram of either kind for _bucket too */
-    {KIND_SUMMARY, "x_sum 1", KIND_COUNTER, "x_sum 1", true},
-    {KIND_SUMMARY, "x_sum 1", KIND_COUNTER, "x_count 1", true},
-    {KIND_SUMMARY, "x_sum 1", KIND_COUNTER, "x_sum{a=\"b\"} 1", true},
-    {KIND_SUMMARY, "x_sum 1", KIND_COUNTER, "x_bucket 1", false},
-    {KIND_SUMMARY, "x_sum 1", KIND_GAUGE, "x_total 1", false},
-    {KIND_CLASSIC, "x_sum 1", KIND_GAUGE, "x_bucket{le=\"1\"} 1", true},
-    {KIND_CLASSIC, "x_sum 1", KIND_GAUGE, "x_count 1", true},
+    {KIND_SUMMARY, "x 1", KIND_COUNTER, "x_sum 1", true},
+    {KIND_SUMMARY, "x 1", KIND_COUNTER, "x_count 1", true},
+    {KIND_SUMMARY, "x 1", KIND_COUNTER, "x_sum{a=\"b\"} 1", true},
+    {KIND_SUMMARY, "x 1", KIND_COUNTER, "x_bucket 1", false},
+    {KIND_SUMMARY, "x 1", KIND_GAUGE, "x_total 1", false},
+    {KIND_CLASSIC, "x 1", KIND_GAUGE, "x_bucket{le=\"1\"} 1", true},
+    {KIND_CLASSIC, "x 1", KIND_GAUGE, "x_count 1", true},
     {KIND_HISTOGRAM, "x 1", KIND_COUNTER, "x_bucket 1", true},
     {KIND_HISTOGRAM, "x 1", KIND_COUNTER, "x_sum 1", true},
     {KIND_HISTOGRAM, "x 1", KIND_SET, "x_count 1", true},
     /* and the other way round */
-    {KIND_COUNTER, "x_sum 1", KIND_SUMMARY, "x_count 1", true},
-    {KIND_COUNTER, "x_bucket 1", KIND_SUMMARY, "x_count 1", false},
-    {KIND_GAUGE, "x_bucket 1", KIND_CLASSIC, "x_sum 1", true},
+    {KIND_COUNTER, "x_sum 1", KIND_SUMMARY, "x 1", true},
+    {KIND_COUNTER, "x_bucket 1", KIND_SUMMARY, "x 1", false},
+    {KIND_GAUGE, "x_bucket 1", KIND_CLASSIC, "x 1", true},
     {KIND_GAUGE, "x_count 1", KIND_HISTOGRAM, "x 1", true},
     /* plain kinds stand for themselves alone */
     {KIND_COUNTER, "x 1", KIND_GAUGE, "x_sum 1", false},
     {KIND_GAUGE, "x_count 1", KIND_COUNTER, "x 1", false},
     {KIND_SET, "x 1", KIND_COUNTER, "x_bucket 1", false},
-    {KIND_SUMMARY, "x_sum 1", KIND_COUNTER, "x_sums 1", false},
-    {KIND_SUMMARY, "x_sum 1", KIND_COUNTER, "xx_sum 1", false},
-    {KIND_SUMMARY, "x_sum_count 1", KIND_SUMMARY, "x_count 1", true},
+    {KIND_SUMMARY, "x 1", KIND_COUNTER, "x_sums 1", false},
+    {KIND_SUMMARY, "x 1", KIND_COUNTER, "xx_sum 1", false},
+    {KIND_SUMMARY, "x_sum 1", KIND_SUMMARY, "x 1", true},
 };
 
 START_TEST(clash_row_is_noticed)
@@ -427,11 +551,11 @@ START_TEST(a_name_is_free_again_when_its_family_is_gone)
     struct store_outcome outcome;
     begin();
     apply(KIND_COUNTER, "x_sum 1");
-    ck_assert_int_eq(apply_sample(test_sample(KIND_SUMMARY, "x_sum 1"), &outcome),
+    ck_assert_int_eq(apply_sample(test_sample(KIND_SUMMARY, "x 1"), &outcome),
                      STATUS_KIND_CONFLICT);
-    store_delete(&store, test_series_find(&store, family_of("x_sum"), PART_VALUE, BYTES("")));
+    store_delete(&store, test_series_find(&store, family_of("x_sum"), BYTES("")));
     ck_assert_uint_eq(test_family_find(&store, BYTES("x_sum")), SLOT_NONE);
-    ck_assert(!apply(KIND_SUMMARY, "x_sum 1"));
+    ck_assert(!apply(KIND_SUMMARY, "x 1"));
 }
 END_TEST
 
@@ -476,7 +600,7 @@ START_TEST(texts_end_with_their_family)
     begin();
     uint64_t live = ledger_figures(&world.ledger, POOL_LABELS).live_bytes;
     apply_described("g 1", "A text that is longer than the sixty bytes of a single block.", "s");
-    store_delete(&store, test_series_find(&store, family_of("g"), PART_VALUE, BYTES("")));
+    store_delete(&store, test_series_find(&store, family_of("g"), BYTES("")));
     ck_assert_uint_eq(ledger_figures(&world.ledger, POOL_LABELS).live_bytes, live);
     apply(KIND_GAUGE, "g 1");
     check_described("g", "", "");
@@ -517,14 +641,16 @@ END_TEST
 
 /* ---- limits: each is reached, refused by the right pool, and the totals are right ---- */
 
-static double overflow_total(const char *family, enum part part)
+static const struct series *overflow_of(const char *family)
 {
-    const struct family *at = store_family(&store, family_of(family));
-    uint32_t slot = at->overflow[part == PART_VALUE ? 0 : part - PART_BUCKET];
-    const struct series *series = store_series(&store, slot);
-    ck_assert_ptr_nonnull(series);
+    const struct series *series = series_of(family, OVERFLOW_LABELS);
     ck_assert(series->is_overflow);
-    return series_total(series);
+    return series;
+}
+
+static double overflow_total(const char *family)
+{
+    return series_total(overflow_of(family));
 }
 
 static double family_total(const char *family)
@@ -554,9 +680,9 @@ START_TEST(series_max_is_what_is_held_at_most)
     ck_assert_uint_eq(store.recycled_series, 0);
     ck_assert(family_total("even") == 15);
     ck_assert(family_total("odd") == 16);
-    ck_assert(overflow_total("odd", PART_VALUE) == 5);
+    ck_assert(overflow_total("odd") == 5);
     ck_assert_uint_eq(store_family(&store, family_of("odd"))->overflowed, 5);
-    ck_assert(overflow_total("fresh", PART_VALUE) == 1);
+    ck_assert(overflow_total("fresh") == 1);
     ck_assert(series_total(series_of("fresh", "otel_metric_overflow=\"true\"")) == 1);
 }
 END_TEST
@@ -571,10 +697,10 @@ START_TEST(one_family_cannot_take_the_overflow_of_others)
         apply_nth(KIND_COUNTER, "greedy", n, 1);
     for (unsigned n = 0; n < 19; n++) {
         char text[64];
-        snprintf(text, sizeof text, "late%u_count 1", n);
+        snprintf(text, sizeof text, "late%u sum=1 1", n);
         ck_assert(apply(KIND_SUMMARY, text));
         snprintf(text, sizeof text, "late%u", n);
-        ck_assert(overflow_total(text, PART_COUNT) == 1);
+        ck_assert(overflow_total(text) == 1);
     }
     ck_assert_uint_eq(store.overflowed_families, 0);
     ck_assert(family_total("greedy") == 500);
@@ -592,7 +718,7 @@ START_TEST(label_blocks_are_a_limit)
     ck_assert_uint_eq(store.labels.free_count, 0);
     ck_assert_uint_eq(refusals(POOL_LABELS), 1);
     ck_assert_uint_eq(refusals(POOL_SERIES), 0);
-    ck_assert(overflow_total("hits", PART_VALUE) == 1);
+    ck_assert(overflow_total("hits") == 1);
     ck_assert(family_total("hits") == n + 1);
     /* a family's name wants room as well: it goes to the overflow family of its kind */
     ck_assert(apply(KIND_GAUGE, "another 5"));
@@ -605,16 +731,16 @@ END_TEST
 
 START_TEST(histograms_are_a_limit)
 {
-    struct exp_histogram expected;
+    struct histogram expected;
     settings.histograms_max = 10;
     begin();
-    exp_histogram_init(&expected);
+    histogram_init(&expected);
     /* one for the overflow family, one for the overflow series of this one */
     for (unsigned n = 0; n < 8; n++)
         ck_assert(!apply_nth(KIND_HISTOGRAM, "seconds", n, 1));
     for (unsigned n = 8; n < 20; n++) {
         ck_assert(apply_nth(KIND_HISTOGRAM, "seconds", n, (int)n));
-        exp_histogram_observe(&expected, n);
+        histogram_observe(&expected, n);
     }
     ck_assert_uint_eq(refusals(POOL_HISTOGRAMS), 12);
     const struct series *overflow = series_of("seconds", "otel_metric_overflow=\"true\"");
@@ -625,7 +751,7 @@ START_TEST(histograms_are_a_limit)
      */
     ck_assert(apply(KIND_HISTOGRAM, "others 5"));
     ck_assert_uint_eq(test_family_find(&store, BYTES("others")), SLOT_NONE);
-    ck_assert(overflow_total("mayfly_overflow_histogram", PART_VALUE) == 5);
+    ck_assert(overflow_total("mayfly_overflow_histogram") == 5);
     /* nor does it concern anybody else */
     ck_assert(!apply(KIND_COUNTER, "counter 5"));
 }
@@ -633,16 +759,16 @@ END_TEST
 
 START_TEST(sets_are_a_limit)
 {
-    struct hyperloglog expected;
+    struct unique expected;
     settings.sets_max = 4;
     begin();
-    hyperloglog_init(&expected);
+    unique_init(&expected);
     ck_assert(!apply_nth(KIND_SET, "users", 0, 1));
     ck_assert(!apply_nth(KIND_SET, "users", 1, 1));
     for (unsigned n = 2; n < 50; n++) {
         char text[64];
         snprintf(text, sizeof text, "users{n=\"%u\"} m%u", n, n % 20);
-        hyperloglog_add(&expected, test_sample(KIND_SET, text).member);
+        unique_add(&expected, test_sample(KIND_SET, text).member);
         ck_assert(apply(KIND_SET, text));
     }
     ck_assert_uint_eq(refusals(POOL_SETS), 48);
@@ -650,7 +776,7 @@ START_TEST(sets_are_a_limit)
     ck_assert_mem_eq(store_set(&store, overflow), &expected, sizeof expected);
     ck_assert(apply(KIND_SET, "others x"));
     const struct series *all = series_of("mayfly_overflow_set", "otel_metric_overflow=\"true\"");
-    ck_assert(round(hyperloglog_estimate(store_set(&store, all))) == 1);
+    ck_assert(round(hyperloglog_estimate(&store_set(&store, all)->total)) == 1);
 }
 END_TEST
 
@@ -680,9 +806,11 @@ START_TEST(families_are_a_limit_for_each_kind)
     ck_assert_uint_eq(refusals(POOL_FAMILIES), 5);
     ck_assert_uint_eq(store.overflowed_families, 5);
     ck_assert_uint_eq(store_family(&store, family_of(overflow[kind]))->overflowed, 5);
-    enum part part = (enum part)test_sample(kind, one_of_each[kind]).part;
-    double total = overflow_total(overflow[kind], part);
-    ck_assert(total == (kind == KIND_GAUGE || kind == KIND_SET ? 0 : 5));
+    const struct series *total = overflow_of(overflow[kind]);
+    bool observes = kind == KIND_CLASSIC || kind == KIND_SUMMARY;
+    bool adds = kind == KIND_COUNTER || kind == KIND_HISTOGRAM;
+    ck_assert(series_total(total) == (adds ? 5 : 0));
+    ck_assert(!observes || total->observed == 5);
     /* whoever has a family is served */
     ck_assert(!apply(KIND_COUNTER, "family3{a=\"b\"} 1"));
 }
@@ -697,38 +825,40 @@ START_TEST(store_overflow_takes_any_name)
     }
     ck_assert_uint_eq(store.overflowed_samples, KIND_COUNT);
     ck_assert_uint_eq(store.overflowed_families, KIND_COUNT);
-    ck_assert(overflow_total("mayfly_overflow_total", PART_VALUE) == 1);
-    ck_assert(overflow_total("mayfly_overflow_summary", PART_COUNT) == 1);
+    ck_assert(overflow_total("mayfly_overflow_total") == 1);
+    ck_assert(overflow_of("mayfly_overflow_summary")->observed == 1);
     ck_assert_uint_eq(store.created_series, 0);
 }
 END_TEST
 
-/*
- * Bounds that not all children share cannot be kept exactly: of the buckets +Inf alone overflows,
- * as do sum and count.
- */
-START_TEST(classic_buckets_fold_into_infinity)
+/* Of buckets, overflow keeps the bounds that all children share that went there. */
+START_TEST(buckets_are_a_limit)
 {
-    settings.series_max = 4;
+    settings.buckets_max = 4; /* two are the overflow series' */
     begin();
-    apply(KIND_CLASSIC, "h_bucket{le=\"1\"} 1");
-    apply(KIND_CLASSIC, "h_bucket{le=\"+Inf\"} 2");
-    apply(KIND_CLASSIC, "h_sum 3");
-    apply(KIND_CLASSIC, "h_count 2");
+    ck_assert(!apply(KIND_CLASSIC, "h sum=3 1:1 2:2 +Inf:2"));
+    ck_assert(!apply(KIND_CLASSIC, "h{a=\"a\"} 7:1 +Inf:2"));
     for (int i = 0; i < 3; i++) {
-        ck_assert(apply(KIND_CLASSIC, "h_bucket{a=\"b\",le=\"1\"} 10"));
-        ck_assert(apply(KIND_CLASSIC, "h_bucket{a=\"b\",le=\"+Inf\"} 20"));
-        ck_assert(apply(KIND_CLASSIC, "h_bucket{le=\"+Inf\",z=\"y\"} 100"));
-        ck_assert(apply(KIND_CLASSIC, "h_sum{a=\"b\"} 30"));
-        ck_assert(apply(KIND_CLASSIC, "h_count{a=\"b\"} 20"));
+        struct sample sample = test_sample(KIND_CLASSIC, "h{a=\"b\"} sum=30 1:10 5:15 +Inf:20");
+        struct store_outcome outcome;
+        sample.lines = 5;
+        ck_assert_int_eq(apply_sample(sample, &outcome), STATUS_OK);
+        ck_assert(outcome.overflowed);
     }
-    ck_assert(overflow_total("h", PART_BUCKET) == 3 * 120);
-    ck_assert(overflow_total("h", PART_SUM) == 90);
-    ck_assert(overflow_total("h", PART_COUNT) == 60);
-    const struct series *bucket =
-        part_of("h", PART_BUCKET, "le=\"+Inf\",otel_metric_overflow=\"true\"");
-    ck_assert(bucket->is_overflow);
-    ck_assert_uint_eq(store_family(&store, family_of("h"))->overflowed, 15);
+    ck_assert(apply(KIND_CLASSIC, "h{a=\"c\"} 5:1 6:2 +Inf:100"));
+    const struct series *overflow = overflow_of("h");
+    const struct classic *classic = store_classic(&store, overflow);
+    ck_assert_uint_eq(classic->bound_count, 1);
+    ck_assert(classic->bounds[0] == 5 && classic->totals[0] == 46);
+    ck_assert(overflow->observed == 160);
+    ck_assert(series_total(overflow) == 90);
+    ck_assert_uint_eq(store_family(&store, family_of("h"))->overflowed, 16); /* lines */
+    ck_assert_uint_eq(store_family(&store, family_of("h"))->lost_bounds, 2);
+    ck_assert_uint_eq(refusals(POOL_BUCKETS), 4);
+    ck_assert(apply(KIND_CLASSIC, "others 1:1 +Inf:2"));
+    ck_assert_uint_eq(test_family_find(&store, BYTES("others")), SLOT_NONE);
+    ck_assert(overflow_of("mayfly_overflow_classic_histogram")->observed == 2);
+    ck_assert(!apply(KIND_SUMMARY, "summary 5")); /* nor does it concern anybody else */
 }
 END_TEST
 
@@ -738,7 +868,7 @@ START_TEST(a_sample_that_names_the_overflow_series_goes_there)
     begin();
     apply(KIND_COUNTER, "hits 1");
     ck_assert(apply(KIND_COUNTER, "hits{otel_metric_overflow=\"true\"} 5"));
-    ck_assert(overflow_total("hits", PART_VALUE) == 5);
+    ck_assert(overflow_total("hits") == 5);
     ck_assert_uint_eq(series_in("hits"), 1);
     ck_assert_uint_eq(store.created_series, 1);
 }
@@ -846,13 +976,15 @@ END_TEST
 /* What lacks is a histogram: plain series, however long idle, have none to give. */
 START_TEST(only_a_histogram_makes_room_for_a_histogram)
 {
-    enum kind kind = _i == 0 ? KIND_HISTOGRAM : KIND_SET;
+    static const enum kind kinds[] = {KIND_HISTOGRAM, KIND_SET, KIND_CLASSIC};
+    enum kind kind = kinds[_i];
     settings.histograms_max = 6;
+    settings.buckets_max = 6;
     settings.sets_max = 6;
     begin();
     apply_nth(KIND_COUNTER, "plain", 0, 1);
     now_ms += WINDOW_MS;
-    apply_nth(_i == 0 ? KIND_SET : KIND_HISTOGRAM, "other", 0, 1);
+    apply_nth(kinds[(_i + 1) % 3], "other", 0, 1);
     now_ms += WINDOW_MS;
     for (unsigned n = 0; n < 4; n++)
         ck_assert(!apply_nth(kind, "seconds", n, 1));
@@ -979,7 +1111,7 @@ START_TEST(an_overflow_total_expires_with_its_family)
     now_ms += EXPIRE_AFTER;
     apply_nth(KIND_COUNTER, "hits", 1, 1);
     apply_nth(KIND_COUNTER, "hits", 2, 5);
-    store_delete(&store, test_series_find(&store, family_of("hits"), PART_VALUE, BYTES("n=\"1\"")));
+    store_delete(&store, test_series_find(&store, family_of("hits"), BYTES("n=\"1\"")));
     now_ms += EXPIRE_AFTER;
     expire_all();
     ck_assert(family_total("hits") == 5);
@@ -996,14 +1128,14 @@ START_TEST(a_deleted_series_is_gone_with_its_total)
     begin();
     apply(KIND_COUNTER, "hits{n=\"1\"} 5");
     apply(KIND_COUNTER, "hits{n=\"2\"} 7");
-    store_delete(&store, test_series_find(&store, family_of("hits"), PART_VALUE, BYTES("n=\"1\"")));
+    store_delete(&store, test_series_find(&store, family_of("hits"), BYTES("n=\"1\"")));
     ck_assert(!has_nth("hits", 1));
     ck_assert(family_total("hits") == 7);
     ck_assert_uint_eq(store.deleted_series, 1);
     apply(KIND_COUNTER, "hits{n=\"1\"} 1"); /* a new one of that name begins anew */
     ck_assert(series_total(series_of("hits", "n=\"1\"")) == 1);
-    store_delete(&store, test_series_find(&store, family_of("hits"), PART_VALUE, BYTES("n=\"1\"")));
-    store_delete(&store, test_series_find(&store, family_of("hits"), PART_VALUE, BYTES("n=\"2\"")));
+    store_delete(&store, test_series_find(&store, family_of("hits"), BYTES("n=\"1\"")));
+    store_delete(&store, test_series_find(&store, family_of("hits"), BYTES("n=\"2\"")));
     ck_assert_uint_eq(test_family_find(&store, BYTES("hits")), SLOT_NONE);
     ck_assert_uint_eq(store.series_count, 0);
 }
@@ -1013,7 +1145,7 @@ START_TEST(an_overflow_series_belongs_to_its_family)
 {
     begin();
     uint32_t family = family_of("mayfly_overflow_total");
-    uint32_t slot = store_family(&store, family)->overflow[0];
+    uint32_t slot = store_family(&store, family)->overflow;
     store_delete(&store, slot);
     ck_assert_ptr_nonnull(store_series(&store, slot));
     ck_assert_uint_eq(store.deleted_series, 0);
@@ -1036,12 +1168,197 @@ START_TEST(free_slots_are_no_series_and_no_family)
     begin();
     apply(KIND_COUNTER, "hits 1");
     uint32_t family = family_of("hits");
-    uint32_t slot = test_series_find(&store, family, PART_VALUE, BYTES(""));
+    uint32_t slot = test_series_find(&store, family, BYTES(""));
     store_delete(&store, slot);
     ck_assert_ptr_null(store_series(&store, slot));
     ck_assert_ptr_null(store_family(&store, family));
     ck_assert_ptr_null(store_series(&store, UINT32_MAX - 1));
     ck_assert_ptr_null(store_family(&store, UINT32_MAX - 1));
+}
+END_TEST
+
+/* ---- families that have ended, and their past ---- */
+
+static uint64_t id_of(const char *family)
+{
+    return store_family(&store, family_of(family))->id;
+}
+
+/* One series of "hits" that was sealed, recycled since, and a history that holds that window. */
+static void leave_vacant(void)
+{
+    apply(KIND_COUNTER, "hits 1");
+    store_family_sealed(&store, family_of("hits"), store.window);
+    now_ms += EXPIRE_AFTER + 2 * WINDOW_MS;
+    ck_assert_uint_eq(store_expire(&store, now_ms, 10), 1);
+}
+
+START_TEST(a_family_stays_while_history_has_cells_of_it)
+{
+    begin();
+    apply(KIND_COUNTER, "hits 1");
+    uint32_t sealed = store.window;
+    leave_vacant();
+    uint64_t id = id_of("hits");
+    store_family_sealed(&store, family_of("hits"), sealed - 1); /* never goes back */
+    ck_assert_uint_eq(store_family(&store, family_of("hits"))->sealed_window, sealed);
+    ck_assert_uint_eq(store_family(&store, family_of("hits"))->ended_sequences, 1);
+    ck_assert_uint_eq(store.vacant_families, 1);
+    /* to those who count, it has ended */
+    ck_assert_uint_eq(store.ended_series, 1);
+    ck_assert(store.ended_sum == 2);
+    store.history_floor = sealed;
+    expire_all();
+    ck_assert_uint_eq(id_of("hits"), id);
+    apply(KIND_COUNTER, "hits 7"); /* it goes on where it was */
+    ck_assert_uint_eq(id_of("hits"), id);
+    ck_assert_uint_eq(series_of("hits", "")->sequence, 2);
+    ck_assert_uint_eq(store_family(&store, family_of("hits"))->recycled, 0);
+    now_ms += EXPIRE_AFTER + 2 * WINDOW_MS;
+    expire_all();
+    ck_assert_uint_eq(id_of("hits"), id);
+    store.history_floor = sealed + 1;
+    expire_all();
+    ck_assert_uint_eq(test_family_find(&store, BYTES("hits")), SLOT_NONE);
+}
+END_TEST
+
+START_TEST(a_vacant_family_gives_way_to_another_kind)
+{
+    struct store_outcome outcome;
+    begin();
+    leave_vacant();
+    uint64_t id = id_of("hits");
+    struct sample gauge = test_sample(KIND_GAUGE, "hits 3");
+    if (_i == 1) { /* of an atomic push, which may yet contradict itself */
+        struct sample counter = test_sample(KIND_COUNTER, "hits 3");
+        ck_assert_int_eq(store_admit(&store, &gauge, now_ms, &outcome), STATUS_OK);
+        ck_assert_int_eq(store_admit(&store, &counter, now_ms, &outcome), STATUS_KIND_CONFLICT);
+    } else if (_i == 2) { /* that names the overflow series */
+        gauge = test_sample(KIND_GAUGE, "hits{otel_metric_overflow=\"true\"} 3");
+    }
+    ck_assert_int_eq(apply_sample(gauge, &outcome), STATUS_OK);
+    ck_assert_uint_gt(id_of("hits"), id);
+    ck_assert_int_eq(store_family(&store, family_of("hits"))->kind, KIND_GAUGE);
+    ck_assert_int_eq(apply_sample(test_sample(KIND_COUNTER, "hits 3"), &outcome),
+                     STATUS_KIND_CONFLICT);
+}
+END_TEST
+
+START_TEST(an_admitted_family_does_not_give_way)
+{
+    struct store_outcome outcome;
+    begin();
+    leave_vacant();
+    struct sample counter = test_sample(KIND_COUNTER, "hits 3");
+    struct sample gauge = test_sample(KIND_GAUGE, "hits 3");
+    struct sample summary = test_sample(KIND_SUMMARY, "hits 3");
+    ck_assert_int_eq(store_admit(&store, &counter, now_ms, &outcome), STATUS_OK);
+    ck_assert_int_eq(store_admit(&store, &gauge, now_ms, &outcome), STATUS_KIND_CONFLICT);
+    store_forget(&store, &counter);
+    store_forget(&store, &gauge);
+    /* refused after all: what was sealed of it is still found, and it gives way again */
+    ck_assert_uint_ne(test_family_find(&store, BYTES("hits")), SLOT_NONE);
+    ck_assert_int_eq(store_admit(&store, &summary, now_ms, &outcome), STATUS_OK);
+}
+END_TEST
+
+START_TEST(a_vacant_family_gives_way_to_what_its_name_stands_for)
+{
+    begin();
+    apply(KIND_COUNTER, "x_sum 1");
+    apply(KIND_COUNTER, "x_count 1");
+    store_family_sealed(&store, family_of("x_sum"), store.window);
+    store_family_sealed(&store, family_of("x_count"), store.window);
+    now_ms += EXPIRE_AFTER + 2 * WINDOW_MS;
+    expire_all();
+    ck_assert_uint_ne(test_family_find(&store, BYTES("x_sum")), SLOT_NONE);
+    ck_assert(!apply(KIND_SUMMARY, "x 1"));
+    ck_assert_uint_eq(test_family_find(&store, BYTES("x_sum")), SLOT_NONE);
+    ck_assert_uint_eq(test_family_find(&store, BYTES("x_count")), SLOT_NONE);
+}
+END_TEST
+
+START_TEST(a_vacant_family_makes_room)
+{
+    settings.limits_families = 1;
+    begin();
+    leave_vacant();
+    ck_assert(!apply(KIND_COUNTER, "other 1"));
+    ck_assert_uint_eq(store.evicted_families, 1);
+    ck_assert_uint_eq(refusals(POOL_FAMILIES), 0);
+    ck_assert_uint_eq(test_family_find(&store, BYTES("hits")), SLOT_NONE);
+    ck_assert(apply(KIND_COUNTER, "third 1")); /* a family with series does not */
+    ck_assert_uint_eq(refusals(POOL_FAMILIES), 1);
+    ck_assert_uint_eq(store.evicted_families, 1);
+}
+END_TEST
+
+START_TEST(admission_evicts_nobody)
+{
+    struct store_outcome outcome;
+    settings.limits_families = 1;
+    begin();
+    leave_vacant();
+    struct sample other = test_sample(KIND_COUNTER, "other 1");
+    ck_assert_int_eq(store_admit(&store, &other, now_ms, &outcome), STATUS_OK);
+    ck_assert_uint_ne(test_family_find(&store, BYTES("hits")), SLOT_NONE);
+}
+END_TEST
+
+/* What the overflow series took is shown, so the family is not vacant. */
+START_TEST(a_family_with_an_overflow_total_makes_no_room)
+{
+    settings.limits_families = 1;
+    settings.series_max = 1;
+    begin();
+    apply_nth(KIND_COUNTER, "hits", 1, 1);
+    apply_nth(KIND_COUNTER, "hits", 2, 1);
+    store_delete(&store, test_series_find(&store, family_of("hits"), BYTES("n=\"1\"")));
+    ck_assert_uint_eq(store.vacant_families, 0);
+    ck_assert(apply(KIND_COUNTER, "other 1"));
+    ck_assert(family_total("hits") == 1);
+}
+END_TEST
+
+START_TEST(deletion_ends_what_is_known_of_the_family)
+{
+    begin();
+    apply_nth(KIND_COUNTER, "hits", 1, 1);
+    apply_nth(KIND_COUNTER, "hits", 2, 1);
+    apply(KIND_COUNTER, "other 1");
+    uint64_t id = id_of("hits");
+    ck_assert_uint_gt(id_of("other"), id);
+    store_family_sealed(&store, family_of("hits"), store.window);
+    store_delete(&store, test_series_find(&store, family_of("hits"), BYTES("n=\"1\"")));
+    ck_assert_uint_gt(id_of("hits"), id_of("other"));
+    ck_assert_uint_eq(store.newest_family, family_of("hits"));
+    ck_assert_uint_eq(store_family(&store, family_of("hits"))->sealed_window, 0);
+    ck_assert_uint_eq(store_family(&store, family_of("hits"))->ended_sequences, 1);
+    store_delete(&store, test_series_find(&store, family_of("hits"), BYTES("n=\"2\"")));
+    ck_assert_uint_eq(test_family_find(&store, BYTES("hits")), SLOT_NONE);
+}
+END_TEST
+
+START_TEST(families_are_listed_by_id)
+{
+    uint64_t id = 0;
+    begin();
+    for (unsigned n = 0; n < 20; n++) {
+        char text[32];
+        snprintf(text, sizeof text, "f%u 1", n);
+        apply(KIND_COUNTER, text);
+        if (n % 3 == 0)
+            store_delete(&store, test_series_find(&store, family_of("f0"), BYTES("")));
+        if (n % 3 == 0)
+            apply(KIND_COUNTER, "f0 1");
+        store_verify(&store);
+    }
+    for (uint32_t at = store.oldest_family; at != SLOT_NONE; at = store_family(&store, at)->newer) {
+        ck_assert_uint_gt(store_family(&store, at)->id, id);
+        id = store_family(&store, at)->id;
+    }
+    ck_assert_uint_eq(id, store.next_family_id - 1);
 }
 END_TEST
 
@@ -1083,6 +1400,7 @@ START_TEST(an_empty_store_has_its_overflow_families_and_no_series)
     ck_assert_uint_eq(store.series_count, 0);
     ck_assert_uint_eq(store.overflowed_samples, 0);
     ck_assert_uint_eq(ledger_figures(&world.ledger, POOL_HISTOGRAMS).live_objects, 1);
+    ck_assert_uint_eq(ledger_figures(&world.ledger, POOL_BUCKETS).live_objects, 1);
     ck_assert_uint_eq(ledger_figures(&world.ledger, POOL_SETS).live_objects, 1);
 }
 END_TEST
@@ -1093,8 +1411,8 @@ END_TEST
  */
 START_TEST(the_floors_of_the_settings_make_a_store)
 {
-    static const char *const paths[] = {"limits.families", "series.max", "series.label_bytes",
-                                        "histograms.max", "sets.max"};
+    static const char *const paths[] = {"limits.families", "series.max",  "series.label_bytes",
+                                        "histograms.max",  "buckets.max", "sets.max"};
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
         const struct setting *row = setting_find(bytes_of(paths[i]));
         memcpy((char *)&settings + row->offset, &row->floor, sizeof row->floor);
@@ -1102,7 +1420,7 @@ START_TEST(the_floors_of_the_settings_make_a_store)
     begin();
     for (int kind = 0; kind < KIND_COUNT; kind++) {
         char text[32];
-        snprintf(text, sizeof text, "k%d%s 1", kind, kind < KIND_CLASSIC ? "" : "_count");
+        snprintf(text, sizeof text, "k%d 1", kind);
         ck_assert(!apply((enum kind)kind, text));
     }
 }
@@ -1128,9 +1446,34 @@ static void add_totals(TCase *totals)
     tcase_add_test(totals, a_sample_older_than_the_open_window_is_late);
     tcase_add_test(totals, a_histogram_holds_its_values);
     tcase_add_test(totals, a_set_counts_what_differs);
-    tcase_add_test(totals, parts_of_a_histogram_and_a_summary_add_up_by_themselves);
-    tcase_add_test(totals, a_bucket_is_shared_when_every_push_had_it);
+    tcase_add_test(totals, children_of_a_histogram_and_a_summary_add_up);
+    tcase_add_test(totals, bounds_that_some_pushes_lack_are_lost_and_counted);
+    tcase_add_test(totals, bounds_that_a_child_was_thinned_by_are_lost_too);
+    tcase_add_test(totals, a_count_by_itself_counts_until_there_are_buckets);
+    tcase_add_test(totals, observations_without_buckets_are_none_lost);
     tcase_add_test(totals, series_of_one_fingerprint_stay_apart);
+}
+
+static void add_windows(TCase *windows)
+{
+    tcase_add_test(windows, what_a_window_comes_to_stays_a_number);
+    tcase_add_test(windows, each_sample_is_in_the_open_window_too);
+    tcase_add_test(windows, gauges_that_are_no_numbers_are_in_no_window);
+    tcase_add_test(windows, sealing_leaves_the_totals);
+    tcase_add_test(windows, windows_are_as_long_as_the_setting_and_aligned_to_the_epoch);
+}
+
+static void add_past(TCase *past)
+{
+    tcase_add_test(past, a_family_stays_while_history_has_cells_of_it);
+    tcase_add_loop_test(past, a_vacant_family_gives_way_to_another_kind, 0, 3);
+    tcase_add_test(past, an_admitted_family_does_not_give_way);
+    tcase_add_test(past, a_vacant_family_gives_way_to_what_its_name_stands_for);
+    tcase_add_test(past, a_vacant_family_makes_room);
+    tcase_add_test(past, admission_evicts_nobody);
+    tcase_add_test(past, a_family_with_an_overflow_total_makes_no_room);
+    tcase_add_test(past, deletion_ends_what_is_known_of_the_family);
+    tcase_add_test(past, families_are_listed_by_id);
 }
 
 static void add_names(TCase *names)
@@ -1154,7 +1497,7 @@ static void add_limits(TCase *limits)
     tcase_add_test(limits, sets_are_a_limit);
     tcase_add_loop_test(limits, families_are_a_limit_for_each_kind, 0, KIND_COUNT);
     tcase_add_test(limits, store_overflow_takes_any_name);
-    tcase_add_test(limits, classic_buckets_fold_into_infinity);
+    tcase_add_test(limits, buckets_are_a_limit);
     tcase_add_test(limits, a_sample_that_names_the_overflow_series_goes_there);
 }
 
@@ -1164,7 +1507,7 @@ static void add_ends(TCase *ends)
     tcase_add_test(ends, nobody_idle_for_less_than_idle_min_makes_room);
     tcase_add_test(ends, a_new_series_may_need_the_room_of_several);
     tcase_add_test(ends, a_refusal_costs_nobody_their_series);
-    tcase_add_loop_test(ends, only_a_histogram_makes_room_for_a_histogram, 0, 2);
+    tcase_add_loop_test(ends, only_a_histogram_makes_room_for_a_histogram, 0, 3);
     tcase_add_test(ends, a_family_ends_with_its_last_series);
     tcase_add_test(ends, a_family_lives_on_when_its_only_series_is_replaced);
     tcase_add_test(ends, a_family_whose_overflow_holds_a_total_stays);
@@ -1184,5 +1527,7 @@ Suite *store_suite(void)
     add_names(case_of(suite, "names"));
     add_limits(case_of(suite, "limits"));
     add_ends(case_of(suite, "ends"));
+    add_windows(case_of(suite, "windows"));
+    add_past(case_of(suite, "past"));
     return suite;
 }
