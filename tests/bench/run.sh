@@ -12,9 +12,11 @@
 #     scrape  200 GETs of all series, one connection, plain and gzip         ms a scrape
 #     stream  mayfly: a chunked body of 2 GiB (--quick: 512 MiB)             is memory flat?
 #     memory  mayfly: GET /memory                                            bytes a series
+#     summary mayfly: POST /v1/summarize, 3,000,000 rows of CSV              ns a value
+#     windows bench-windows: sealing, queries, cells, range, holds           asked and got
 #
 # A run that takes long is cut short: nothing is begun after some seconds. That changes how many
-# requests an average is over, nothing else. --quick: mayfly and bare only, less than a minute.
+# requests an average is over, nothing else. --quick: mayfly and bare only, and short runs: about a minute.
 # Needs python3 for GET /memory alone.
 #
 # Exit: 0; 1 when mayfly is not there, or mayfly or bare left a request without a 2xx.
@@ -297,7 +299,41 @@ stream_print() {
                 before / 1048576, after / 1048576, most / 1048576, arena }'
 }
 
-for program in bench-load bench-bare bench-floor; do
+# Clock ticks of CPU that a process has taken, user and system.
+ticks_of() {
+    awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"
+}
+
+# The same file three times over: it is the server's CPU time that is looked at.
+summary_print() {
+    pid=$(cat "$work/mayfly.pid")
+    awk 'BEGIN { srand(1); print "time,route,code,seconds"
+        for (i = 0; i < 1000000; i++)
+            printf "2026-11-22T10:00:00Z,/items/%d,200,%.6f\n", rand() * 20, -0.05 * log(1 - rand()) }' \
+        >"$work/values.csv"
+    before=$(ticks_of "$pid")
+    for _ in 1 2 3; do
+        curl -sS -X POST -T "$work/values.csv" -H 'Content-Type: text/csv' \
+            "http://$(cat "$work/mayfly.target")/v1/summarize?value=seconds&by=route" >"$work/summary.json" ||
+            remark summary mayfly
+    done
+    rows=$(grep -o '"rows": [0-9]*' "$work/summary.json" | grep -o '[0-9]*$')
+    awk -v ticks=$(($(ticks_of "$pid") - before)) -v rate="$(getconf CLK_TCK)" -v rows="${rows:-0}" 'BEGIN {
+        ns = ticks / rate * 1e9 / (3 * (rows > 0 ? rows : 1))
+        printf "\nmayfly, a summary of CSV: %d rows each, %.0f ns CPU a value, %.1f million a second\n",
+            rows, ns, 1000 / (ns > 0 ? ns : 1) }'
+}
+
+# In a process of its own; the servers idle by now.
+windows_print() {
+    if [ $quick = yes ]; then
+        "$bench/bench-windows" --quick || failed=yes
+    else
+        "$bench/bench-windows" || failed=yes
+    fi
+}
+
+for program in bench-load bench-bare bench-floor bench-windows; do
     [ -x "$bench/$program" ] || { echo "not built: $bench/$program" >&2; exit 1; }
 done
 : >"$work/results"
@@ -309,6 +345,8 @@ table_print
 if has mayfly; then
     stream_print
     memory_print
+    summary_print
 fi
+windows_print
 cat "$work/remarks"
 [ $failed = no ]
