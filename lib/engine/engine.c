@@ -18,6 +18,16 @@ void engine_plan(const struct settings *settings, uint64_t pools[static POOL_COU
     pools[POOL_CACHE] = lru_bytes(settings->cache_bytes);
 }
 
+uint64_t engine_bytes(const struct settings *settings)
+{
+    uint64_t pools[POOL_COUNT] = {0};
+    uint64_t sum = 0;
+    engine_plan(settings, pools);
+    for (int pool = 0; pool < POOL_COUNT; pool++)
+        sum += pools[pool];
+    return sum;
+}
+
 void engine_init(struct engine *engine, const struct settings *settings, struct ledger *ledger,
                  uint64_t seed, int64_t now_ms, struct region *region)
 {

@@ -39,6 +39,9 @@ struct engine {
 /* What engine_init takes from the region, written to the places of its pools. */
 void engine_plan(const struct settings *settings, uint64_t pools[static POOL_COUNT]);
 
+/* The sum of that: without the struct engine itself, which its caller takes. */
+uint64_t engine_bytes(const struct settings *settings);
+
 /* Carves that out of the region. The ledger and the settings outlive the engine. */
 void engine_init(struct engine *engine, const struct settings *settings, struct ledger *ledger,
                  uint64_t seed, int64_t now_ms, struct region *region);

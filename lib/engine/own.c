@@ -15,16 +15,6 @@
 
 /* ---- sizes ---- */
 
-static uint64_t engine_bytes(const struct settings *settings)
-{
-    uint64_t pools[POOL_COUNT] = {0};
-    uint64_t sum = 0;
-    engine_plan(settings, pools);
-    for (int pool = 0; pool < POOL_COUNT; pool++)
-        sum += pools[pool];
-    return sum;
-}
-
 /*
  * A window of all figures is 2.5 KB at most: 60 of them in the fine tier are ten minutes, 360 in
  * the middle one six hours, 432 in the coarse one three days. So the rings are as 1 to 6 to 7.

@@ -47,7 +47,7 @@ static const struct declaration *hold_declaration(struct arena *arena,
 
 static bool is_child(const struct sample *sample)
 {
-    return sample->kind == KIND_CLASSIC || sample->kind == KIND_SUMMARY;
+    return kind_has_children((enum kind)sample->kind);
 }
 
 static const struct child *hold_child(struct arena *arena, const struct child *child, bool *held)

@@ -99,6 +99,12 @@ struct sample {
 
 const char *kind_name(enum kind kind);
 
+/* Do its samples carry a child? */
+static inline bool kind_has_children(enum kind kind)
+{
+    return kind == KIND_CLASSIC || kind == KIND_SUMMARY;
+}
+
 /* "", "_bucket", "_sum" or "_count": which of a child's lines one is. */
 struct bytes part_suffix(enum part part);
 

@@ -332,24 +332,6 @@ static bool open_is_torn(const struct query_run *run, const struct history *hist
     return history_is_sealing(history) || run->sealed_windows != history->sealed_windows;
 }
 
-/* What is in the open window of a series. A late value counts as if it began it, as in a cell. */
-static struct tally open_tally(const struct store *store, const struct series *series,
-                               enum kind kind, int64_t start_ms)
-{
-    struct tally tally = {
-        .count = series->open.count,
-        .sum = series->open.sum,
-        .min = series->open.min,
-        .max = series->open.max,
-        .last = series->last,
-        .last_ms = series->last_ms > start_ms ? series->last_ms : start_ms,
-    };
-    if (kind == KIND_CLASSIC || kind == KIND_SUMMARY)
-        tally.last = series->open.observed;
-    tally.sketch = store_open_sketch(store, series, kind);
-    return tally;
-}
-
 static void open_add(struct query_run *run, const struct store *store, const struct series *series)
 {
     const struct group_map *map = &run->plan->map;
@@ -360,7 +342,10 @@ static void open_add(struct query_run *run, const struct store *store, const str
     uint16_t group = map->numbers[run->open_at];
     if (group == GROUP_NONE || series->open.count == 0)
         return;
-    struct tally tally = open_tally(store, series, run->plan->kind, run->open_start_ms);
+    struct tally tally = history_open_tally(store, series, run->plan->kind);
+    if (tally.last_ms < run->open_start_ms)
+        tally.last_ms =
+            run->open_start_ms; /* a late value counts as if it began it, as in a cell */
     run->cells++;
     if (run->keeps_lasts)
         keep_last(run, run->open_at, &tally);
@@ -709,13 +694,7 @@ static void note_precision(struct query_run *run, const struct tally *tally)
     if (run->query->function != FUNCTION_QUANTILE)
         return;
     if (run->plan->kind == KIND_CLASSIC) {
-        struct child child = {
-            .has_buckets = tally->classic->has_buckets,
-            .bound_count = tally->classic->bound_count,
-            .bounds = tally->classic->bounds,
-            .counts = tally->classic->open,
-        };
-        classic_add(run->bounds, &child);
+        classic_merge(run->bounds, tally->classic);
         return;
     }
     double error = exp_histogram_relative_error(tally->histogram);

@@ -3,15 +3,10 @@
 
 #include <math.h>
 
-static bool is_child(enum kind kind)
-{
-    return kind == KIND_CLASSIC || kind == KIND_SUMMARY;
-}
-
 /* Pushes of a child are not what a client counts. */
 static double observations(enum kind kind, const struct tally *tally)
 {
-    return is_child(kind) ? tally->last : (double)tally->count;
+    return kind_has_children(kind) ? tally->last : (double)tally->count;
 }
 
 double classic_quantile(const struct classic *classic, double observed, double q)

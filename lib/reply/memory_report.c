@@ -302,26 +302,29 @@ static void requests_write(struct writer *writer, const struct world_requests *r
     writer_char(writer, '}');
 }
 
-/* Returns the count: what is at most the last bound, and what is above it. */
-static uint64_t lifetime_buckets_write(struct writer *writer,
-                                       const struct world_lifetimes *lifetimes)
+/*
+ * "le", "cumulative" and "count" of what was counted by bounds, not cumulative; `per_second` is the
+ * unit of the bounds.
+ */
+static void counted_write(struct writer *writer, const uint32_t *bounds, double per_second,
+                          const uint64_t *counts, int bound_count)
 {
+    uint64_t below = 0;
     member(writer, "le");
     writer_char(writer, '[');
-    for (int i = 0; i < LIFETIME_BOUNDS; i++) {
+    for (int i = 0; i < bound_count; i++) {
         separate(writer, ", ");
-        writer_number(writer, lifetime_bounds_ms[i] / 1000.0);
+        writer_number(writer, bounds[i] / per_second);
     }
     writer_char(writer, ']');
     member(writer, "cumulative");
     writer_char(writer, '[');
-    uint64_t below = 0;
-    for (int i = 0; i < LIFETIME_BOUNDS; i++) {
+    for (int i = 0; i < bound_count; i++) {
         separate(writer, ", ");
-        writer_u64(writer, below += lifetimes->counts[i]);
+        writer_u64(writer, below += counts[i]);
     }
     writer_char(writer, ']');
-    return below + lifetimes->counts[LIFETIME_BOUNDS];
+    number(writer, "count", below + counts[bound_count]);
 }
 
 static void lifetimes_write(struct writer *writer, const struct world_lifetimes *lifetimes)
@@ -330,35 +333,12 @@ static void lifetimes_write(struct writer *writer, const struct world_lifetimes 
     writer_char(writer, '{');
     member(writer, "request");
     writer_char(writer, '{');
-    uint64_t count = lifetime_buckets_write(writer, lifetimes);
-    number(writer, "count", count);
+    counted_write(writer, lifetime_bounds_ms, 1000, lifetimes->counts, LIFETIME_BOUNDS);
     member(writer, "sum");
     writer_number(writer, (double)lifetimes->sum_us / 1e6);
     member(writer, "max");
     writer_number(writer, (double)lifetimes->max_us / 1e6);
     writer_string(writer, "}}");
-}
-
-static void cache_ages_write(struct writer *writer, const struct lru_figures *figures)
-{
-    uint64_t below = 0;
-    member(writer, "le");
-    writer_char(writer, '[');
-    for (int i = 0; i < LRU_AGE_BOUNDS; i++) {
-        separate(writer, ", ");
-        writer_u64(writer, lru_age_bounds_s[i]);
-    }
-    writer_char(writer, ']');
-    member(writer, "cumulative");
-    writer_char(writer, '[');
-    for (int i = 0; i < LRU_AGE_BOUNDS; i++) {
-        separate(writer, ", ");
-        writer_u64(writer, below += figures->ages[i]);
-    }
-    writer_char(writer, ']');
-    number(writer, "count", below + figures->ages[LRU_AGE_BOUNDS]);
-    seconds(writer, "sum", (int64_t)figures->age_sum_ms);
-    seconds(writer, "max", (int64_t)figures->age_max_ms);
 }
 
 static void cache_evictions_write(struct writer *writer, const struct lru_figures *figures)
@@ -375,7 +355,9 @@ static void cache_evictions_write(struct writer *writer, const struct lru_figure
     number(writer, "evicted_unused_total", figures->evicted_unused);
     member(writer, "age_at_eviction_seconds");
     writer_char(writer, '{');
-    cache_ages_write(writer, figures);
+    counted_write(writer, lru_age_bounds_s, 1, figures->ages, LRU_AGE_BOUNDS);
+    seconds(writer, "sum", (int64_t)figures->age_sum_ms);
+    seconds(writer, "max", (int64_t)figures->age_max_ms);
     writer_char(writer, '}');
 }
 

@@ -38,16 +38,9 @@ static void write_time(struct writer *page, int64_t ms)
         writer_seconds(page, ms);
 }
 
-static void write_key(struct writer *page, const char *key)
-{
-    writer_string(page, ",\"");
-    writer_string(page, key);
-    writer_string(page, "\":");
-}
-
 static void write_time_of(struct writer *page, const char *key, int64_t ms)
 {
-    write_key(page, key);
+    writer_json_key(page, key);
     write_time(page, ms);
 }
 
@@ -68,7 +61,7 @@ static void write_notes(struct writer *page, const struct query_reply *reply)
     const struct query_plan *plan = reply->plan;
     const struct query_run *run = reply->run;
     bool first = true;
-    write_key(page, "notes");
+    writer_json_key(page, "notes");
     writer_char(page, '[');
     if (plan->step_was_rounded)
         write_note(page, &first, "step was rounded up to a multiple of the resolution");
@@ -87,7 +80,7 @@ static void write_notes(struct writer *page, const struct query_reply *reply)
 
 static void write_bounds(struct writer *page, const struct classic *bounds)
 {
-    write_key(page, "bounds");
+    writer_json_key(page, "bounds");
     writer_char(page, '[');
     for (uint32_t i = 0; i < bounds->bound_count; i++) {
         if (i > 0)
@@ -106,7 +99,7 @@ static void write_precision(struct writer *page, const struct query_reply *reply
         write_bounds(page, run->bounds);
         return;
     }
-    write_key(page, "relative_error");
+    writer_json_key(page, "relative_error");
     writer_json_number(page, run->relative_error);
 }
 
@@ -116,12 +109,12 @@ static void write_head(struct writer *page, const struct query_reply *reply)
     const struct query *query = plan->query;
     writer_string(page, "{\"metric\":");
     writer_json_string(page, query->metric);
-    write_key(page, "kind");
+    writer_json_key(page, "kind");
     if (plan->is_empty)
         writer_string(page, "null");
     else
         writer_json_string(page, bytes_of(kind_name(plan->kind)));
-    write_key(page, "fn");
+    writer_json_key(page, "fn");
     if (query->function == FUNCTION_NONE)
         writer_string(page, "null");
     else
@@ -133,7 +126,7 @@ static void write_head(struct writer *page, const struct query_reply *reply)
     write_time_of(page, "held_from", plan->held_from_ms);
     write_precision(page, reply);
     write_notes(page, reply);
-    write_key(page, "series");
+    writer_json_key(page, "series");
     writer_char(page, '[');
 }
 
@@ -142,10 +135,10 @@ static void write_tail(struct writer *page, const struct query_reply *reply)
     const struct query_run *run = reply->run;
     writer_string(page, "],\"cache\":{\"hits\":");
     writer_u64(page, run == NULL ? 0 : run->hits);
-    write_key(page, "misses");
+    writer_json_key(page, "misses");
     writer_u64(page, run == NULL ? 0 : run->misses);
     writer_char(page, '}');
-    write_key(page, "cells");
+    writer_json_key(page, "cells");
     writer_u64(page, run == NULL ? 0 : run->cells);
     writer_string(page, "}\n");
 }

@@ -18,16 +18,9 @@
 #define TAIL_BYTES (sizeof(NEXT_OPEN NEXT_CLOSE) - 1)
 #define TOKEN_BYTES_MAX (sizeof("\"4294967295\"") - 1)
 
-static void write_key(struct writer *writer, const char *key)
-{
-    writer_string(writer, ",\"");
-    writer_string(writer, key);
-    writer_string(writer, "\":");
-}
-
 static void write_figure(struct writer *writer, const char *key, uint64_t value)
 {
-    write_key(writer, key);
+    writer_json_key(writer, key);
     writer_u64(writer, value);
 }
 
@@ -67,7 +60,7 @@ static void write_labels(struct writer *writer, struct bytes labels, char *text)
 
 static void write_number(struct writer *writer, const char *key, double value)
 {
-    write_key(writer, key);
+    writer_json_key(writer, key);
     writer_json_number(writer, value);
 }
 
@@ -103,12 +96,12 @@ void series_row_write(struct writer *writer, const struct store *store,
     ENSURE(family != NULL);
     writer_string(writer, "{\"metric\":");
     writer_json_string(writer, series_name(store, series, text));
-    write_key(writer, "kind");
+    writer_json_key(writer, "kind");
     writer_json_string(writer, bytes_of(kind_name(family->kind)));
-    write_key(writer, "labels");
+    writer_json_key(writer, "labels");
     write_labels(writer, series_labels(store, series, text), text);
     write_value(writer, store, series, family->kind);
-    write_key(writer, "idle_seconds");
+    writer_json_key(writer, "idle_seconds");
     writer_i64(writer, store_idle_ms(store, series, now_ms) / 1000);
     writer_char(writer, '}');
 }
@@ -233,7 +226,7 @@ static void write_families(struct writer *writer, const struct cardinality *card
         const struct family_count *family = &cardinality->families[i];
         writer_string(writer, i > 0 ? ",{\"metric\":" : "{\"metric\":");
         writer_json_string(writer, (struct bytes){family->name, family->name_length});
-        write_key(writer, "kind");
+        writer_json_key(writer, "kind");
         writer_json_string(writer, bytes_of(kind_name(family->kind)));
         write_figure(writer, "series", family->series);
         write_figure(writer, "overflowed_samples", family->overflowed);
@@ -263,26 +256,26 @@ void cardinality_write(struct writer *writer, const struct cardinality *cardinal
     writer_string(writer, "{\"series\":");
     writer_u64(writer, cardinality->series);
     write_figure(writer, "series_max", cardinality->series_max);
-    write_key(writer, "metrics");
+    writer_json_key(writer, "metrics");
     writer_char(writer, '[');
     write_families(writer, cardinality);
     writer_char(writer, ']');
-    write_key(writer, "labels");
+    writer_json_key(writer, "labels");
     writer_char(writer, '[');
     write_label_counts(writer, cardinality);
     writer_char(writer, ']');
-    write_key(writer, "labels_approximate");
+    writer_json_key(writer, "labels_approximate");
     writer_string(writer, cardinality->approximate ? "true" : "false");
     write_figure(writer, "overflowed_samples", cardinality->overflowed_samples);
     write_figure(writer, "lost_bounds", cardinality->lost_bounds);
     write_figure(writer, "recycled_series", cardinality->recycled_series);
     write_figure(writer, "expired_series", cardinality->expired_series);
     write_figure(writer, "deleted_series", cardinality->deleted_series);
-    write_key(writer, "ended_metrics");
+    writer_json_key(writer, "ended_metrics");
     writer_char(writer, '{');
     writer_string(writer, "\"recycled_series\":");
     writer_u64(writer, cardinality->ended_series);
-    write_key(writer, "recycled_sum");
+    writer_json_key(writer, "recycled_sum");
     writer_json_number(writer, cardinality->ended_sum);
     writer_string(writer, "}}\n");
 }

@@ -138,6 +138,13 @@ void writer_json_string(struct writer *writer, struct bytes text)
     writer_char(writer, '"');
 }
 
+void writer_json_key(struct writer *writer, const char *key)
+{
+    writer_string(writer, ",\"");
+    writer_string(writer, key);
+    writer_string(writer, "\":");
+}
+
 void writer_seconds(struct writer *writer, int64_t ms)
 {
     uint64_t magnitude = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;

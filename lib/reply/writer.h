@@ -57,6 +57,9 @@ void writer_json_number(struct writer *writer, double value);
 /* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void writer_json_string(struct writer *writer, struct bytes text);
 
+/* ,"key": the next member of an object; the key needs no escape. */
+void writer_json_key(struct writer *writer, const char *key);
+
 /* Milliseconds as seconds with three decimals: 1795378410.151. */
 void writer_seconds(struct writer *writer, int64_t ms);
 

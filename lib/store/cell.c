@@ -28,12 +28,6 @@ enum width {
 
 static const uint8_t width_bytes[] = {8, 1, 2, 4};
 
-/* Without a smallest and a largest value. Sets have none either, but zeros that cost a byte. */
-static bool is_child(enum kind kind)
-{
-    return kind == KIND_CLASSIC || kind == KIND_SUMMARY;
-}
-
 static bool has_sketch(enum kind kind)
 {
     return kind == KIND_HISTOGRAM || kind == KIND_SET || kind == KIND_CLASSIC;
@@ -76,18 +70,6 @@ void tally_reset(struct tally *tally, enum kind kind)
     sketch_reset(tally, kind);
 }
 
-/* What both have: a child without buckets takes none away. */
-static uint32_t classic_merge(struct classic *into, const struct classic *from)
-{
-    struct child child = {
-        .has_buckets = from->has_buckets,
-        .bound_count = from->bound_count,
-        .bounds = from->bounds,
-        .counts = from->open,
-    };
-    return classic_add(into, &child);
-}
-
 static uint32_t sketch_add(struct tally *into, const struct tally *from, enum kind kind)
 {
     if (into->sketch == NULL || from->sketch == NULL)
@@ -111,7 +93,7 @@ static inline void numbers_add(struct tally *into, const struct tally *from, enu
         into->min = from->min < into->min ? from->min : into->min;
         into->max = from->max > into->max ? from->max : into->max;
     }
-    if (is_child(kind)) {
+    if (kind_has_children(kind)) {
         into->last += from->last;
     } else if (kind == KIND_GAUGE && from->last_ms >= into->last_ms) {
         into->last = from->last;
@@ -171,14 +153,17 @@ static bool same_bits(double a, double b)
 /* True when one number says them all: equal samples, whose sum is the number times the count. */
 static bool is_level(enum kind kind, const struct tally *tally)
 {
-    if (is_child(kind))
+    if (kind_has_children(kind))
         return false;
     double value = tally->min;
     return same_bits(tally->max, value) && same_bits(tally->sum, value * (double)tally->count) &&
            (kind != KIND_GAUGE || same_bits(tally->last, value));
 }
 
-/* The numbers of a cell in the order they stand there. Returns how many. */
+/*
+ * The numbers of a cell in the order they stand there. Returns how many. Children have no smallest
+ * and no largest value; sets have none either, but zeros that cost a byte.
+ */
 static int numbers_of(enum kind kind, const struct tally *tally, bool level, double out[static 4])
 {
     if (level) {
@@ -186,7 +171,7 @@ static int numbers_of(enum kind kind, const struct tally *tally, bool level, dou
         return 1;
     }
     out[0] = tally->sum;
-    if (is_child(kind)) {
+    if (kind_has_children(kind)) {
         out[1] = tally->last;
         return 2;
     }
@@ -331,7 +316,7 @@ static inline void numbers_read(const uint8_t **at, uint8_t head, enum kind kind
         tally->sum = value * (double)tally->count;
     } else {
         tally->sum = number_read(at, width);
-        if (is_child(kind)) {
+        if (kind_has_children(kind)) {
             tally->last = number_read(at, width);
         } else {
             tally->min = number_read(at, width);

@@ -56,6 +56,17 @@ uint32_t classic_add(struct classic *classic, const struct child *child)
     return before + child->bound_count - 2 * kept;
 }
 
+uint32_t classic_merge(struct classic *into, const struct classic *from)
+{
+    struct child child = {
+        .has_buckets = from->has_buckets,
+        .bound_count = from->bound_count,
+        .bounds = from->bounds,
+        .counts = from->open,
+    };
+    return classic_add(into, &child);
+}
+
 void classic_seal(struct classic *classic)
 {
     memset(classic->open, 0, sizeof classic->open);

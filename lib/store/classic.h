@@ -32,6 +32,9 @@ void classic_init(struct classic *classic);
  */
 uint32_t classic_add(struct classic *classic, const struct child *child);
 
+/* Adds what another has in its open window, as if its children had come here. */
+uint32_t classic_merge(struct classic *into, const struct classic *from);
+
 /* The open window is empty again. */
 void classic_seal(struct classic *classic);
 

@@ -289,6 +289,20 @@ bool history_is_sealing(const struct history *history)
 
 /* ---- reading ---- */
 
+struct tally history_open_tally(const struct store *store, const struct series *series,
+                                enum kind kind)
+{
+    return (struct tally){
+        .count = series->open.count,
+        .sum = series->open.sum,
+        .min = series->open.min,
+        .max = series->open.max,
+        .last = kind_has_children(kind) ? series->open.observed : series->last,
+        .last_ms = series->last_ms,
+        .sketch = store_open_sketch(store, series, kind),
+    };
+}
+
 uint32_t history_find(const struct history *history, enum tier tier, int64_t from_ms)
 {
     uint32_t low = 0;

@@ -147,6 +147,10 @@ bool history_is_sealing(const struct history *history);
 
 /* ---- reading ---- */
 
+/* What a series has in the open window; the sketch is borrowed from the store. */
+struct tally history_open_tally(const struct store *store, const struct series *series,
+                                enum kind kind);
+
 /* The i-th record of a tier, oldest first; i < tiers[tier].count. */
 static inline const struct record *history_record(const struct history *history, enum tier tier,
                                                   uint32_t i)

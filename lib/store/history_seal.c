@@ -76,30 +76,12 @@ static int64_t time_within(const struct store *store, uint32_t window, int64_t t
     return time_ms < end_ms ? time_ms : end_ms - 1;
 }
 
-static struct tally tally_of(const struct store *store, const struct series *series, enum kind kind,
-                             uint32_t window)
-{
-    struct tally tally = {
-        .count = series->open.count,
-        .sum = series->open.sum,
-        .min = series->open.min,
-        .max = series->open.max,
-        .last = series->last,
-        .last_ms = time_within(store, window, series->last_ms),
-    };
-    if (kind == KIND_CLASSIC || kind == KIND_SUMMARY)
-        tally.last = series->open.observed;
-    if (kind == KIND_SET)
-        tally.sum = tally.min = tally.max = 0; /* of a set the members count alone */
-    tally.sketch = store_open_sketch(store, series, kind);
-    return tally;
-}
-
 static bool put(struct history *history, struct store *store, const struct series *series,
                 const struct family *family)
 {
     struct tier_ring *tier = &history->tiers[TIER_FINE];
-    struct tally tally = tally_of(store, series, (enum kind)family->kind, history->seal.window);
+    struct tally tally = history_open_tally(store, series, (enum kind)family->kind);
+    tally.last_ms = time_within(store, history->seal.window, tally.last_ms);
     if (!tier->open.is_open) {
         record_open(history, TIER_FINE, store_window_start(store, history->seal.window));
         record_begin_section(history, TIER_FINE, family->id, (enum kind)family->kind);

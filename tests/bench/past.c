@@ -77,13 +77,7 @@ static void give(void *context, void *block, size_t granted)
 
 static uint64_t past_bytes(const struct settings *settings)
 {
-    uint64_t pools[POOL_COUNT] = {0};
-    uint64_t sum = 0;
-
-    engine_plan(settings, pools);
-    for (int pool = 0; pool < POOL_COUNT; pool++)
-        sum += pools[pool];
-    return sum + blocks_bytes(settings->requests_bytes) +
+    return engine_bytes(settings) + blocks_bytes(settings->requests_bytes) +
            region_piece_bytes(sizeof(struct engine)) + region_piece_bytes(sizeof(struct batch)) +
            region_piece_bytes(settings->limits_first_block_bytes);
 }

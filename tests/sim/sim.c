@@ -77,13 +77,10 @@ static void choose_settings(struct settings *settings)
 
 static void sim_init(struct sim *sim, uint64_t seed)
 {
-    uint64_t pools[POOL_COUNT] = {0};
-    uint64_t bytes = region_piece_bytes(sizeof(struct engine));
     *sim = (struct sim){.seed = seed, .random = {seed}, .now_ms = START_MS};
     choose_settings(&sim->settings);
-    engine_plan(&sim->settings, pools);
-    for (int pool = 0; pool < POOL_COUNT; pool++)
-        bytes += pools[pool];
+
+    uint64_t bytes = region_piece_bytes(sizeof(struct engine)) + engine_bytes(&sim->settings);
     void *memory = aligned_alloc(REGION_ALIGN, bytes);
     REQUIRE(sim, memory != NULL);
     memset(memory, 0, bytes);

@@ -46,11 +46,7 @@ static struct refusal apply_flush(void *context, struct intake *own)
 /* With the settings as the test has changed them. */
 static void begin(void)
 {
-    uint64_t pools[POOL_COUNT] = {0};
-    uint64_t sum = 0;
-    engine_plan(&settings, pools);
-    for (int pool = 0; pool < POOL_COUNT; pool++)
-        sum += pools[pool];
+    uint64_t sum = engine_bytes(&settings);
     test_world_init(&world, (size_t)sum);
     world.settings = settings;
     engine_init(&engine, &world.settings, &world.ledger, TEST_SEED, now_ms, &world.region);
