@@ -27,6 +27,7 @@
     ROW(ring)                                                                                      \
     ROW(label_blocks)                                                                              \
     ROW(lru)                                                                                       \
+    ROW(trend)                                                                                     \
     ROW(label_set)                                                                                 \
     ROW(line_reader)                                                                               \
     ROW(line_shape)                                                                                \
