@@ -1,19 +1,24 @@
 /*
  * holders_route.c: GET /memory/holders: who holds memory now.
  *
- * Requests in flight from the connection table, and the metrics with most series. Lists are cut,
- * and say so.
+ * Requests in flight from the connection table, the windows, the largest results in the cache, and
+ * the metrics with most series. Lists are cut, and say so.
  */
 #include "routes.h"
 #include "service.h"
 
 #include "base/ensure.h"
+#include "query/largest.h"
 
 #define HOLDERS_REQUESTS 50
 #define HOLDERS_METRICS 10
+#define HOLDERS_ENTRIES 10
 
-/* Rows of both lists at their longest: a peer, figures; a metric name, escaped. */
-#define HOLDERS_BYTES 28672
+/* Of the cache the most recently used are looked at, under the lock: some 50 us. */
+#define HOLDERS_CACHE_LOOKS 1024
+
+/* Rows of all lists at their longest: a peer, figures; a metric name, escaped. */
+#define HOLDERS_BYTES 32768
 
 static const char *phase_name(int phase)
 {
@@ -63,6 +68,14 @@ static void write_quoted(struct writer *writer, const char *key, const char *val
     writer_json_string(writer, bytes_of(value));
 }
 
+static void write_age(struct writer *writer, const char *key, int64_t ms)
+{
+    writer_string(writer, ", \"");
+    writer_string(writer, key);
+    writer_string(writer, "\": ");
+    writer_seconds(writer, ms);
+}
+
 static void write_request(struct writer *writer, const struct connection *connection, int phase,
                           int64_t now_us)
 {
@@ -76,8 +89,7 @@ static void write_request(struct writer *writer, const struct connection *connec
     write_quoted(writer, "route", route == NULL ? "none" : route->name);
     write_quoted(writer, "peer", connection->peer);
     write_quoted(writer, "state", phase_name(phase));
-    writer_string(writer, ", \"age_seconds\": ");
-    writer_seconds(writer, age_us / 1000);
+    write_age(writer, "age_seconds", age_us / 1000);
     write_pair(writer, "live_bytes", arena_held(&request->arena));
     write_pair(writer, "peak_bytes", arena_peak(&request->arena));
     write_pair(writer, "body_bytes",
@@ -109,28 +121,69 @@ static void write_requests(struct writer *writer, struct connections *connection
     write_pair(writer, "requests_truncated", truncated);
 }
 
-/* The families with most series, most first. Returns how many; *more is how many were left out. */
-static uint32_t largest_families(const struct store *store,
-                                 const struct family *largest[static HOLDERS_METRICS],
-                                 uint64_t *more)
+static void write_windows(struct writer *writer, const struct report_history *history,
+                          const struct ledger *ledger)
 {
-    uint32_t count = 0;
-    *more = 0;
-    for (uint32_t i = 0; i < store->families.fresh; i++) {
-        const struct family *family = store_family(store, i);
-        if (family == NULL || family->series_count == 0)
-            continue;
-        uint32_t at = count;
-        while (at > 0 && largest[at - 1]->series_count < family->series_count)
-            at--;
-        *more += count == HOLDERS_METRICS;
-        count += count < HOLDERS_METRICS;
-        for (uint32_t behind = count - 1; behind > at; behind--)
-            largest[behind] = largest[behind - 1];
-        if (at < HOLDERS_METRICS)
-            largest[at] = family;
+    writer_string(writer, ",\n \"windows\": [");
+    for (int tier = 0; tier < TIER_COUNT; tier++) {
+        char name[TIER_NAME_BYTES];
+        tier_name(history->tiers[tier].width_ms, name);
+        writer_string(writer, tier == 0 ? "\n  {\"tier\": " : ",\n  {\"tier\": ");
+        writer_json_string(writer, bytes_of(name));
+        write_pair(writer, "live_bytes",
+                   ledger_figures(ledger, (enum pool)(POOL_WINDOWS_FINE + tier)).live_bytes);
+        write_pair(writer, "records", history->tiers[tier].records);
+        write_age(writer, "oldest_age_seconds", history->oldest_age_ms[tier]);
+        writer_char(writer, '}');
     }
-    return count;
+    writer_string(writer, "]");
+}
+
+/* A key is a hash: two entries of the same key at two times are answers to the same question. */
+static void write_key(struct writer *writer, struct lru_key key)
+{
+    static const char digits[] = "0123456789abcdef";
+    writer_string(writer, "{\"key\": \"");
+    for (int shift = 60; shift >= 0; shift -= 4)
+        writer_char(writer, digits[key.high >> shift & 15]);
+    for (int shift = 60; shift >= 0; shift -= 4)
+        writer_char(writer, digits[key.low >> shift & 15]);
+    writer_char(writer, '"');
+}
+
+static void write_entry(struct writer *writer, const struct lru_holder *holder, int64_t now_ms)
+{
+    int64_t last_ms = holder->used_ms == LRU_NEVER ? holder->admitted_ms : holder->used_ms;
+    write_key(writer, holder->key);
+    write_pair(writer, "live_bytes", holder->live_bytes);
+    write_age(writer, "age_seconds", (int64_t)lifetime_ms(holder->admitted_ms, now_ms));
+    write_age(writer, "idle_seconds", (int64_t)lifetime_ms(last_ms, now_ms));
+    writer_char(writer, '}');
+}
+
+static void write_cache(struct writer *writer, const struct lru_holder *holders, uint32_t count,
+                        uint64_t entries, int64_t now_ms)
+{
+    writer_string(writer, ",\n \"cache\": [");
+    for (uint32_t i = 0; i < count; i++) {
+        writer_string(writer, i == 0 ? "\n  " : ",\n  ");
+        write_entry(writer, &holders[i], now_ms);
+    }
+    writer_string(writer, "]");
+    write_pair(writer, "cache_truncated", entries - count);
+}
+
+/* What the windows and the cache hold. */
+static void write_history(struct writer *writer, struct service *service, int64_t now_ms)
+{
+    struct lru_holder holders[HOLDERS_ENTRIES];
+    struct engine *engine = service_lock_engine(service);
+    struct report_history history = report_history_make(&engine->history, now_ms);
+    uint32_t count = lru_largest(&engine->cache, HOLDERS_CACHE_LOOKS, holders, HOLDERS_ENTRIES);
+    uint64_t entries = engine->cache.figures.entries;
+    service_unlock_engine(service);
+    write_windows(writer, &history, service->ledger);
+    write_cache(writer, holders, count, entries, now_ms);
 }
 
 static void write_metrics(struct writer *writer, struct service *service)
@@ -139,7 +192,7 @@ static void write_metrics(struct writer *writer, struct service *service)
     char name[2048];
     uint64_t more;
     struct engine *engine = service_lock_engine(service);
-    uint32_t count = largest_families(&engine->store, largest, &more);
+    uint32_t count = largest_families(&engine->store, largest, HOLDERS_METRICS, &more);
     writer_string(writer, ",\n \"metrics\": [");
     for (uint32_t i = 0; i < count; i++) {
         label_copy(&engine->store.labels, largest[i]->name, name);
@@ -160,6 +213,7 @@ void holders_end(struct request *request)
     if (!request_writer(request, HOLDERS_BYTES, &writer))
         return;
     write_requests(&writer, &request->service->connections);
+    write_history(&writer, request->service, request->now_ms);
     write_metrics(&writer, request->service);
     ENSURE(!writer.full);
     request_reply(request, json_type, writer_text(&writer));

@@ -190,6 +190,7 @@ static bool start(struct service *service, struct listeners *listeners, struct t
         say("error", "start_failed", strerror(errno));
         return false;
     }
+    service_open(service);
     log_listening(service, listeners);
     return true;
 }

@@ -16,14 +16,16 @@
 
 /* ---- pages of /metrics and of /memory's Prometheus form ---- */
 
+/* In one piece, which takes one run of the growth pool. */
 struct metrics_pages {
     struct page_source source;
     struct service *service;
     struct exposition *exposition; /* NULL: no series, or all written */
-    struct report_figures *figures;
     struct self_report self;
     bool has_self; /* own figures are still to be written */
     bool openmetrics;
+    struct report_figures figures;
+    char page[EXPOSITION_PAGE_BYTES];
 };
 
 static void write_series_page(struct metrics_pages *pages, struct writer *page)
@@ -108,13 +110,9 @@ static struct page_source *compressed(struct request *request, struct page_sourc
     return &pages->source;
 }
 
-static void reply_pages(struct request *request, struct page_source *pages, bool openmetrics)
+static void reply_pages(struct request *request, struct page_source *pages, char *page,
+                        bool openmetrics)
 {
-    char *page = arena_push(&request->arena, EXPOSITION_PAGE_BYTES);
-    if (page == NULL) {
-        request_refuse_arena(request);
-        return;
-    }
     request->page = writer_make(page, EXPOSITION_PAGE_BYTES);
     request_reply(request, openmetrics ? openmetrics_type : text_type, (struct bytes){"", 0});
     request->reply.vary = true;
@@ -139,24 +137,25 @@ struct scope {
 static void reply_metrics(struct request *request, struct scope scope)
 {
     struct service *service = request->service;
-    struct metrics_pages *pages = arena_push_zero(&request->arena, sizeof *pages);
-    struct report_figures *figures =
-        pages == NULL ? NULL : arena_push(&request->arena, sizeof *figures);
-    if (figures != NULL && scope.pushed)
-        pages->exposition = exposition_make(service->settings, scope.openmetrics, &request->arena);
-    if (figures == NULL || (scope.pushed && pages->exposition == NULL)) {
+    struct exposition *exposition = NULL;
+    if (scope.pushed) /* first: it fits the first block */
+        exposition = exposition_make(service->settings, scope.openmetrics, &request->arena);
+    struct metrics_pages *pages = NULL;
+    if (!scope.pushed || exposition != NULL)
+        pages = arena_push(&request->arena, sizeof *pages);
+    if (pages == NULL) {
         request_refuse_arena(request);
         return;
     }
-    service_report(service, figures);
-    figures->input.openmetrics = scope.openmetrics;
+    service_report(service, &pages->figures);
+    pages->figures.input.openmetrics = scope.openmetrics;
     pages->source.next = metrics_next;
     pages->service = service;
-    pages->figures = figures;
+    pages->exposition = exposition;
     pages->has_self = scope.self;
     pages->openmetrics = scope.openmetrics;
-    self_report_init(&pages->self, &figures->input, scope.process_names);
-    reply_pages(request, &pages->source, scope.openmetrics);
+    self_report_init(&pages->self, &pages->figures.input, scope.process_names);
+    reply_pages(request, &pages->source, pages->page, scope.openmetrics);
 }
 
 static bool scope_read(struct request *request, struct scope *scope)

@@ -80,14 +80,15 @@ void request_begin(struct request *request, struct service *service, struct byte
     request->response = NULL;
     request->page_sent = 0;
     request->pages_ended = false;
-    arena_begin(request);
+    /* live and numbered before it takes memory: see service_look_when_quiet */
+    atomic_fetch_add(&service->figures.live, 1);
     atomic_store_explicit(&request->id, atomic_fetch_add(&service->next_request_id, 1) + 1,
                           memory_order_relaxed);
+    arena_begin(request);
     atomic_store_explicit(&request->started_us, clock_monotonic_us(), memory_order_relaxed);
     atomic_store_explicit(&request->method, METHOD_OTHER, memory_order_relaxed);
     atomic_store_explicit(&request->route, NULL, memory_order_relaxed);
     atomic_store_explicit(&request->body_bytes, 0, memory_order_relaxed);
-    atomic_fetch_add_explicit(&service->figures.live, 1, memory_order_relaxed);
     keep_target(request, target);
     request->base = arena_mark(&request->arena);
     request_set_phase(request, PHASE_HEADERS);
@@ -108,7 +109,7 @@ static void raise(_Atomic uint64_t *figure, uint64_t value)
 static void count_lifetime(struct service *service, int64_t lifetime_us)
 {
     int bound = 0;
-    while (bound < LIFETIME_BOUNDS && lifetime_us > (int64_t)lifetime_bounds_ms[bound] * 1000)
+    while (bound < REQUEST_BOUNDS && lifetime_us > (int64_t)request_bounds_ms[bound] * 1000)
         bound++;
     add(&service->figures.lifetime_counts[bound], 1);
     add(&service->figures.lifetime_sum_us, (uint64_t)lifetime_us);
@@ -143,11 +144,12 @@ void request_end(struct request *request)
     add(&service->figures.by_class[request->http / 100 % HTTP_CLASSES], 1);
     add(&service->figures.body_bytes,
         atomic_load_explicit(&request->body_bytes, memory_order_relaxed));
-    atomic_fetch_sub_explicit(&service->figures.live, 1, memory_order_relaxed);
     struct connection *connection = request_connection(request);
     atomic_store_explicit(&connection->requested, true, memory_order_relaxed);
     atomic_store_explicit(&connection->idle_since_us, now_us, memory_order_relaxed);
     request_set_phase(request, PHASE_NONE);
+    if (atomic_fetch_sub(&service->figures.live, 1) == 1)
+        service_look_when_quiet(service);
 }
 
 /* ---- parameters ---- */

@@ -51,9 +51,20 @@ void query_end(struct request *request);
 /* report_routes.c */
 void metrics_end(struct request *request);
 void memory_end(struct request *request);
-void holders_end(struct request *request);
 void health_end(struct request *request);
 void ready_end(struct request *request);
 void config_end(struct request *request);
+
+/* holders_route.c */
+void holders_end(struct request *request);
+
+/* memory_routes.c */
+void trend_end(struct request *request);
+void doctor_end(struct request *request);
+void snapshots_end(struct request *request);
+void snapshot_take_end(struct request *request);
+void snapshot_drop_end(struct request *request);
+void diff_end(struct request *request);
+void peaks_reset_end(struct request *request);
 
 #endif

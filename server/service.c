@@ -4,6 +4,7 @@
 #include "process_memory.h"
 
 #include "base/ensure.h"
+#include "query/largest.h"
 #include "version.h"
 
 #include <malloc.h>
@@ -51,11 +52,22 @@ static void init_workers(struct service *service, struct region *region)
     }
 }
 
-static void charge_fixed(struct service *service)
+/* A pool that is taken whole, once. */
+static void charge(struct service *service, enum pool pool)
 {
-    uint64_t fixed = service->plan->pools[POOL_FIXED];
-    service->ledger->accounts[POOL_FIXED].capacity_bytes = fixed;
-    ledger_take(service->ledger, POOL_FIXED, fixed);
+    uint64_t bytes = service->plan->pools[pool];
+    service->ledger->accounts[pool].capacity_bytes = bytes;
+    ledger_take(service->ledger, pool, bytes);
+}
+
+static void init_watch(struct service *service, struct region *region)
+{
+    service->watch = region_take(region, sizeof *service->watch);
+    service->snapshots = region_take(region, sizeof *service->snapshots);
+    watch_init(service->watch, (int64_t)service->settings->trend_block, service->start_ms);
+    snapshots_init(service->snapshots);
+    quiet_init(&service->quiet);
+    charge(service, POOL_WATCH);
 }
 
 /*
@@ -93,9 +105,16 @@ void service_init(struct service *service, const struct options *options, const 
                 region);
     service->own = region_take(region, sizeof *service->own);
     own_init(service->own, service->settings, seed, service->start_ms, service->ledger, region);
-    charge_fixed(service);
+    init_watch(service, region);
+    charge(service, POOL_FIXED);
     region_seal(region);
     ENSURE(region->used == region->bytes); /* the plan added up what was taken, to the byte */
+}
+
+void service_open(struct service *service)
+{
+    struct mallinfo2 heap = mallinfo2();
+    service->malloc_base_bytes = heap.uordblks + heap.hblkhd;
 }
 
 /* ---- while it runs ---- */
@@ -160,7 +179,23 @@ static uint64_t get(const _Atomic uint64_t *figure)
     return atomic_load_explicit(figure, memory_order_relaxed);
 }
 
-static void read_process(const struct service *service, struct world_process *process)
+/* The kernel walks all page tables for it, some milliseconds: at most every ten seconds. */
+#define PSS_EACH_US 10000000
+
+static uint64_t read_pss(struct service *service)
+{
+    int64_t now_us = clock_monotonic_us();
+    int64_t due_us = atomic_load_explicit(&service->pss.due_us, memory_order_relaxed);
+    uint64_t bytes;
+    if (now_us >= due_us &&
+        atomic_compare_exchange_strong(&service->pss.due_us, &due_us, now_us + PSS_EACH_US))
+        atomic_store_explicit(&service->pss.bytes,
+                              process_pss_read(&service->machine, &bytes) ? bytes : WORLD_UNKNOWN,
+                              memory_order_relaxed);
+    return get(&service->pss.bytes);
+}
+
+static void read_process(struct service *service, struct world_process *process)
 {
     struct process_memory memory;
     struct rlimit files;
@@ -171,7 +206,7 @@ static void read_process(const struct service *service, struct world_process *pr
         .rss_peak_bytes = memory.rss_peak_bytes,
         .rss_anon_bytes = memory.rss_anon_bytes,
         .rss_file_bytes = memory.rss_file_bytes,
-        .pss_bytes = WORLD_UNKNOWN, /* the kernel walks all page tables for it */
+        .pss_bytes = read_pss(service),
         .swap_bytes = memory.swap_bytes,
         .virtual_bytes = memory.virtual_bytes,
         .virtual_peak_bytes = memory.virtual_peak_bytes,
@@ -184,7 +219,14 @@ static void read_process(const struct service *service, struct world_process *pr
         .malloc_in_use_bytes = heap.uordblks,
         .malloc_free_bytes = heap.fordblks,
         .malloc_mmap_bytes = heap.hblkhd,
+        .malloc_base_bytes = service->malloc_base_bytes,
     };
+}
+
+static struct world_pressure world_pressure(const struct pressure *pressure)
+{
+    return (struct world_pressure){pressure->avg10, pressure->avg60, pressure->avg300,
+                                   (double)pressure->total_us / 1e6};
 }
 
 static void read_cgroup(const struct service *service, struct world_cgroup *cgroup)
@@ -199,18 +241,21 @@ static void read_cgroup(const struct service *service, struct world_cgroup *cgro
         .limit_bytes = memory.limit_bytes,
         .max_events = memory.max_events,
         .oom_kills = memory.oom_kill_events,
+        .pressure_is_known = memory.pressure_is_known,
+        .some = world_pressure(&memory.some),
+        .full = world_pressure(&memory.full),
     };
 }
 
-/* The age of the oldest request in flight. */
-static int64_t oldest_age_ms(const struct connections *connections)
+/* The age of the oldest request of a listener that is in flight. */
+static int64_t oldest_age_ms(const struct connections *connections, bool operator_listener)
 {
     int64_t now_us = clock_monotonic_us();
     int64_t oldest_us = 0;
     for (uint32_t i = 0; i < connections->data_count + connections->operator_count; i++) {
         const struct connection *connection = &connections->slots[i];
         const struct request *request = &connection->request;
-        if (connection->fd < 0 ||
+        if (connection->fd < 0 || connection->operator_listener != operator_listener ||
             atomic_load_explicit(&request->phase, memory_order_acquire) == PHASE_NONE)
             continue;
         int64_t started = atomic_load_explicit(&request->started_us, memory_order_relaxed);
@@ -224,7 +269,8 @@ static void read_connections(struct service *service, struct world_requests *req
 {
     struct connections *connections = &service->connections;
     pthread_mutex_lock(&connections->lock);
-    requests->oldest_age_ms = oldest_age_ms(connections);
+    requests->oldest_data_age_ms = oldest_age_ms(connections, false);
+    requests->oldest_operator_age_ms = oldest_age_ms(connections, true);
     requests->connections = connections->live;
     requests->connections_max = connections->data_count + connections->operator_count;
     requests->accepted_connections = connections->accepted;
@@ -247,7 +293,7 @@ static void read_requests(struct service *service, struct world_requests *reques
         requests->by_class[i] = get(&service->figures.by_class[i]);
     for (int i = 0; i < STATUS_COUNT; i++)
         requests->refused[i] = get(&service->figures.refused[i]);
-    for (int i = 0; i <= LIFETIME_BOUNDS; i++)
+    for (int i = 0; i <= REQUEST_BOUNDS; i++)
         requests->lifetimes.counts[i] = get(&service->figures.lifetime_counts[i]);
     requests->lifetimes.sum_us = get(&service->figures.lifetime_sum_us);
     requests->lifetimes.max_us = get(&service->figures.lifetime_max_us);
@@ -280,6 +326,18 @@ static uint64_t growth_mismatch(struct service *service)
     return held > live ? held - live : live - held;
 }
 
+/* Of what the engines and the growth pool have looked at. */
+static void read_mismatches(struct service *service, struct report_figures *figures)
+{
+    const struct engine *own = &service->own->engine;
+    uint64_t *by_pool = figures->mismatch_by_pool;
+    memcpy(by_pool, service->engine->audit.mismatch_by_pool, sizeof figures->mismatch_by_pool);
+    by_pool[POOL_OWN] += own->audit.mismatch_bytes;
+    by_pool[POOL_GROWTH] += growth_mismatch(service);
+    for (int pool = 0; pool < POOL_COUNT; pool++)
+        figures->input.ledger_mismatch_bytes += by_pool[pool];
+}
+
 void service_report(struct service *service, struct report_figures *figures)
 {
     service_world(service, &figures->world);
@@ -293,14 +351,62 @@ void service_report(struct service *service, struct report_figures *figures)
         .history = report_history_make(&engine->history, figures->world.now_ms),
         .own_history = report_history_make(&service->own->engine.history, figures->world.now_ms),
         .cache = report_cache_make(&engine->cache, figures->world.now_ms),
-        .ledger_mismatch_bytes =
-            engine->audit.mismatch_bytes + service->own->engine.audit.mismatch_bytes,
+        .series_lifetimes = engine->store.lifetimes,
+        .quiet = quiet_figures(&service->quiet),
+        .watch = watch_report(service->watch, figures->world.now_ms),
+        .mismatch_by_pool = figures->mismatch_by_pool,
         .audits = engine->audit.audits + service->own->engine.audit.audits,
         .accepted_samples = engine->accepted_samples,
+        .overflowed_samples = engine->store.overflowed_samples,
         .rejected_samples = figures->rejected_samples,
     };
+    read_mismatches(service, figures);
     service_unlock_engine(service);
-    figures->input.ledger_mismatch_bytes += growth_mismatch(service);
+}
+
+void service_largest_metrics(struct service *service, struct doctor_input *doctor)
+{
+    const struct family *largest[DOCTOR_METRICS];
+    char name[2048];
+    uint64_t left_out;
+    struct engine *engine = service_lock_engine(service);
+    doctor->metric_count = largest_families(&engine->store, largest, DOCTOR_METRICS, &left_out);
+    for (uint32_t i = 0; i < doctor->metric_count; i++) {
+        struct doctor_metric *metric = &doctor->metrics[i];
+        uint32_t length = largest[i]->name.length;
+        label_copy(&engine->store.labels, largest[i]->name, name);
+        metric->name_length = length < DOCTOR_NAME_BYTES ? length : DOCTOR_NAME_BYTES;
+        metric->series = largest[i]->series_count;
+        memcpy(metric->name, name, metric->name_length);
+    }
+    service_unlock_engine(service);
+}
+
+struct snapshot service_snapshot(struct service *service)
+{
+    struct report_figures figures;
+    service_report(service, &figures);
+    struct report_sums sums = report_sums_make(&figures.input);
+    uint64_t heap = sums.heap_unexplained_bytes;
+    return snapshot_make(service->ledger, heap == WORLD_UNKNOWN ? 0 : heap, figures.world.now_ms);
+}
+
+/* ---- quiet points ---- */
+
+/*
+ * A request counts itself as live and takes its number before it takes any memory, and is live
+ * until it has given all back: so when none was live before the look and none has begun by its end,
+ * what was seen was of no request.
+ */
+void service_look_when_quiet(struct service *service)
+{
+    uint64_t begun = atomic_load(&service->next_request_id);
+    if (atomic_load(&service->figures.live) != 0)
+        return;
+    uint64_t not_empty = quiet_look(service->ledger);
+    atomic_thread_fence(memory_order_acquire);
+    if (atomic_load(&service->next_request_id) == begun && atomic_load(&service->figures.live) == 0)
+        quiet_count(&service->quiet, not_empty, clock_now_ms(&service->clock));
 }
 
 /* ---- time ---- */
@@ -332,38 +438,36 @@ static void tick_engine(struct service *service, struct engine *engine, int64_t 
     }
 }
 
-static void observe_own(struct service *service)
+static void observe(struct service *service)
 {
     struct report_figures figures;
     service_report(service, &figures);
     service_lock_engine(service);
     own_observe(service->own, &figures.input, figures.world.now_ms);
+    struct watch_input watch = watch_input_make(&figures.input, &service->rates);
+    watch_observe(service->watch, &watch);
     service_unlock_engine(service);
 }
 
-void service_tick_engines(struct service *service, bool observe)
+void service_tick_engines(struct service *service, bool is_to_observe)
 {
     int64_t now_ms = clock_now_ms(&service->clock);
     atomic_store_explicit(&service->ledger->now_ms, now_ms, memory_order_relaxed);
     tick_engine(service, service->engine, now_ms);
     tick_engine(service, &service->own->engine, now_ms);
-    if (observe)
-        observe_own(service);
+    if (is_to_observe)
+        observe(service);
+    service_lock_engine(service);
+    watch_step(service->watch);
+    service_unlock_engine(service);
 }
 
 /* ---- the end ---- */
 
 bool service_is_quiet(const struct service *service)
 {
-    static const enum pool pools[] = {POOL_REQUESTS, POOL_GROWTH, POOL_RESERVE, POOL_SCRATCH,
-                                      POOL_BATCHES, POOL_CONNECTIONS};
-    for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++) {
-        struct account_figures figures = ledger_figures(service->ledger, pools[i]);
-        if (figures.live_bytes != 0 || figures.live_objects != 0 ||
-            figures.allocations != figures.frees)
-            return false;
-    }
-    return true;
+    struct account_figures connections = ledger_figures(service->ledger, POOL_CONNECTIONS);
+    return quiet_look(service->ledger) == 0 && connections.live_objects == 0;
 }
 
 void service_log_ledger(struct service *service)

@@ -20,7 +20,9 @@
 #include "engine/own.h"
 #include "engine/plan_make.h"
 #include "memory/blocks.h"
-#include "reply/report_input.h"
+#include "memory/snapshots.h"
+#include "reply/doctor.h"
+#include "reply/watch_input.h"
 
 /* What a thread needs for the time of one callback. Nothing stays in it between two. */
 struct worker {
@@ -40,7 +42,11 @@ struct service {
     struct ledger *ledger;
     pthread_mutex_t engine_lock;
     struct engine *engine;
-    struct own *own; /* the service's own history, under the same lock */
+    struct own *own;             /* the service's own history, under the same lock */
+    struct watch *watch;         /* likewise */
+    struct snapshots *snapshots; /* likewise */
+    struct watch_rates rates;    /* the ticker's */
+    struct quiet quiet;
 
     pthread_mutex_t growth_lock;
     struct blocks growth;
@@ -60,10 +66,15 @@ struct service {
         _Atomic uint64_t body_bytes;
         _Atomic uint64_t by_class[HTTP_CLASSES];
         _Atomic uint64_t refused[STATUS_COUNT];
-        _Atomic uint64_t lifetime_counts[LIFETIME_BOUNDS + 1];
+        _Atomic uint64_t lifetime_counts[REQUEST_BOUNDS + 1];
         _Atomic uint64_t lifetime_sum_us;
         _Atomic uint64_t lifetime_max_us;
     } figures;
+    struct {
+        _Atomic uint64_t bytes; /* WORLD_UNKNOWN: not known */
+        _Atomic int64_t due_us; /* monotonic */
+    } pss;
+    uint64_t malloc_base_bytes; /* in use before the first connection */
 };
 
 /* Carves everything out of the region and seals it. */
@@ -91,19 +102,29 @@ struct report_figures {
     struct world world;
     struct report_input input;
     uint64_t rejected_samples[STATUS_COUNT];
+    uint64_t mismatch_by_pool[POOL_COUNT];
 };
 void service_report(struct service *service, struct report_figures *figures);
 
-/*
- * Seals and folds what is due in both engines, in steps with the lock let go of between them, and
- * the service's own figures are taken down when `observe`. The ticker's.
- */
-void service_tick_engines(struct service *service, bool observe);
+/* The metrics with most series, for the doctor. */
+void service_largest_metrics(struct service *service, struct doctor_input *doctor);
+
+/* What the pools and malloc hold now. */
+struct snapshot service_snapshot(struct service *service);
 
 /*
- * True when nothing of any request is live: request pools and scratch are at 0 and as much was
- * freed as taken.
+ * Seals and folds what is due in both engines, in steps with the lock let go of between them; the
+ * service's own figures are taken down and watched when `is_to_observe`. The ticker's.
  */
+void service_tick_engines(struct service *service, bool is_to_observe);
+
+/* Remembers what malloc holds by now as what it always will. */
+void service_open(struct service *service);
+
+/* No request was in flight a moment ago: is that so, and is nothing of any request live? */
+void service_look_when_quiet(struct service *service);
+
+/* At the end: nothing of any request is live, nor a connection. */
 bool service_is_quiet(const struct service *service);
 
 /* The ledger, a line a pool, to the log. */

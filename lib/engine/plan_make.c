@@ -9,6 +9,8 @@
 #include "ingest/inflate.h"
 #include "memory/arena.h"
 #include "memory/blocks.h"
+#include "memory/snapshots.h"
+#include "memory/watch.h"
 #include "reply/writer.h"
 #include "store/classic.h"
 #include "store/histogram.h"
@@ -83,6 +85,8 @@ static void plan_pools(struct plan *plan, const struct plan_world *world)
                         region_piece_bytes(sizeof(struct ledger)) +
                         region_piece_bytes(workers * world->worker_bytes);
     pools[POOL_OWN] = own_bytes(s);
+    pools[POOL_WATCH] = region_piece_bytes(sizeof(struct watch)) +
+                        region_piece_bytes(sizeof(struct snapshots));
     engine_plan(s, pools);
 }
 

@@ -47,8 +47,10 @@ void ledger_grow(struct ledger *ledger, enum pool pool, uint64_t bytes)
     uint64_t all =
         atomic_fetch_add_explicit(&ledger->live_bytes, bytes, memory_order_relaxed) + bytes;
     ENSURE(live <= account->capacity_bytes);
-    raise_peak(&account->peak_bytes, live);
-    if (raise_peak(&ledger->peak_bytes, all))
+    /* a period's peak is never above that of all time, so most of the time one look is enough */
+    if (raise_peak(&account->period_peak_bytes, live))
+        raise_peak(&account->peak_bytes, live);
+    if (raise_peak(&ledger->period_peak_bytes, all) && raise_peak(&ledger->peak_bytes, all))
         atomic_store_explicit(&ledger->peak_at_ms,
                               atomic_load_explicit(&ledger->now_ms, memory_order_relaxed),
                               memory_order_relaxed);
@@ -90,6 +92,22 @@ void ledger_refuse(struct ledger *ledger, enum pool pool)
     add(&ledger->accounts[pool].refusals, 1);
 }
 
+/*
+ * What others take between the read and the write of one of them may be missing from its new peak:
+ * it is there with the next take.
+ */
+void ledger_begin_period(struct ledger *ledger, int64_t now_ms)
+{
+    for (int pool = 0; pool < POOL_COUNT; pool++) {
+        struct account *account = &ledger->accounts[pool];
+        atomic_store_explicit(&account->period_peak_bytes, get(&account->live_bytes),
+                              memory_order_relaxed);
+    }
+    atomic_store_explicit(&ledger->period_peak_bytes, get(&ledger->live_bytes),
+                          memory_order_relaxed);
+    atomic_store_explicit(&ledger->period_ms, now_ms, memory_order_relaxed);
+}
+
 struct account_figures ledger_figures(const struct ledger *ledger, enum pool pool)
 {
     const struct account *account = &ledger->accounts[pool];
@@ -97,6 +115,7 @@ struct account_figures ledger_figures(const struct ledger *ledger, enum pool poo
         .capacity_bytes = account->capacity_bytes,
         .live_bytes = get(&account->live_bytes),
         .peak_bytes = get(&account->peak_bytes),
+        .period_peak_bytes = get(&account->period_peak_bytes),
         .live_objects = get(&account->live_objects),
         .allocations = get(&account->allocations),
         .frees = get(&account->frees),

@@ -5,6 +5,9 @@
  *     give(a, n):  live -= n, objects -= 1
  *     refuse(a):   somebody asked and the pool had no room
  *
+ * There are two peaks: of all time, and of a period that somebody began
+ * (ledger_begin_period) to see what a load of his takes.
+ *
  * Owner:    the engine. Lifetime: process.
  * Threads:  any. The fields are relaxed atomics: request arenas are taken outside the engine's
  *           lock, and /memory reads
@@ -39,6 +42,7 @@ struct account {
     uint64_t capacity_bytes; /* written once, before anything runs */
     _Atomic uint64_t live_bytes;
     _Atomic uint64_t peak_bytes;
+    _Atomic uint64_t period_peak_bytes;
     _Atomic uint64_t live_objects;
     _Atomic uint64_t allocations;
     _Atomic uint64_t frees;
@@ -50,6 +54,7 @@ struct account_figures {
     uint64_t capacity_bytes;
     uint64_t live_bytes;
     uint64_t peak_bytes;
+    uint64_t period_peak_bytes;
     uint64_t live_objects;
     uint64_t allocations;
     uint64_t frees;
@@ -61,6 +66,8 @@ struct ledger {
     _Atomic uint64_t live_bytes; /* of all pools together */
     _Atomic uint64_t peak_bytes; /* their highest sum, which is less than the sum of their peaks */
     _Atomic int64_t peak_at_ms;
+    _Atomic uint64_t period_peak_bytes; /* the same since the period began */
+    _Atomic int64_t period_ms;          /* when that was; 0: with the process */
     _Atomic int64_t now_ms; /* told by the ticker, so that a new peak knows its time */
 };
 
@@ -82,6 +89,9 @@ void ledger_shrink(struct ledger *ledger, enum pool pool, uint64_t bytes);
 void ledger_visit(struct ledger *ledger, enum pool pool, uint64_t bytes);
 
 void ledger_refuse(struct ledger *ledger, enum pool pool);
+
+/* From now on the peaks of a period are of a new one, which begins with what is live. */
+void ledger_begin_period(struct ledger *ledger, int64_t now_ms);
 
 struct account_figures ledger_figures(const struct ledger *ledger, enum pool pool);
 

@@ -11,8 +11,6 @@ _Static_assert(sizeof(struct lru_entry) == LRU_BLOCK_BYTES, "an entry is a block
 _Static_assert(sizeof(struct lru_rest) == LRU_BLOCK_BYTES, "the rest of a value is in such blocks");
 _Static_assert(offsetof(struct lru_entry, cost_us) == 64, "the first line has the links");
 
-const uint32_t lru_age_bounds_s[LRU_AGE_BOUNDS] = {1, 10, 60, 600, 3600, 86400};
-
 /* ---- sizes ---- */
 
 static uint64_t carved_bytes(uint64_t pairs)
@@ -280,10 +278,11 @@ static void entry_make(struct lru *lru, const struct lru_entry *like, struct byt
     ledger_take(lru->ledger, POOL_CACHE, entry_cost(entry));
 }
 
-static void entry_drop(struct lru *lru, uint32_t index)
+static void entry_drop(struct lru *lru, uint32_t index, int64_t now_ms)
 {
     const struct lru_entry *entry = entry_at(lru, index);
     uint64_t cost = entry_cost(entry);
+    lifetimes_count(&lru->figures.lifetimes, lifetime_ms(entry->admitted_ms, now_ms));
     order_remove(lru, entry);
     key_remove(lru, index);
     owner_remove(lru, entry);
@@ -294,23 +293,6 @@ static void entry_drop(struct lru *lru, uint32_t index)
     blocks_release(lru, index, cost / LRU_BLOCK_COST);
 }
 
-/* 0 where the clock went back. */
-static uint64_t elapsed_ms(int64_t from_ms, int64_t to_ms)
-{
-    return to_ms > from_ms ? (uint64_t)to_ms - (uint64_t)from_ms : 0;
-}
-
-static void count_age(struct lru_figures *figures, uint64_t age_ms)
-{
-    unsigned row = 0;
-    while (row < LRU_AGE_BOUNDS && age_ms > (uint64_t)lru_age_bounds_s[row] * 1000)
-        row++;
-    figures->ages[row]++;
-    figures->age_sum_ms += age_ms;
-    if (age_ms > figures->age_max_ms)
-        figures->age_max_ms = age_ms;
-}
-
 static void evict_oldest(struct lru *lru, int64_t now_ms)
 {
     struct lru_figures *figures = &lru->figures;
@@ -319,9 +301,8 @@ static void evict_oldest(struct lru *lru, int64_t now_ms)
     int64_t last_ms = unused ? entry->admitted_ms : entry->used_ms;
     figures->evicted_size++;
     figures->evicted_unused += unused;
-    figures->last_victim_idle_ms = (int64_t)elapsed_ms(last_ms, now_ms);
-    count_age(figures, elapsed_ms(entry->admitted_ms, now_ms));
-    entry_drop(lru, lru->oldest);
+    figures->last_victim_idle_ms = (int64_t)lifetime_ms(last_ms, now_ms);
+    entry_drop(lru, lru->oldest, now_ms);
 }
 
 bool lru_find(struct lru *lru, struct lru_key key, int64_t now_ms, uint32_t *entry)
@@ -352,7 +333,7 @@ bool lru_admit(struct lru *lru, struct lru_key key, uint64_t owner, struct bytes
     }
     uint32_t there = key_locate(lru, key);
     if (there != LRU_NONE) {
-        entry_drop(lru, there);
+        entry_drop(lru, there, now_ms);
         lru->figures.replaced++;
     }
     while (lru->free_count < blocks_for(value.length))
@@ -369,7 +350,7 @@ bool lru_admit(struct lru *lru, struct lru_key key, uint64_t owner, struct bytes
     return true;
 }
 
-bool lru_retire(struct lru *lru, uint64_t owner, uint32_t most)
+bool lru_retire(struct lru *lru, uint64_t owner, int64_t now_ms, uint32_t most)
 {
     if (lru->bucket_count == 0)
         return true;
@@ -381,7 +362,7 @@ bool lru_retire(struct lru *lru, uint64_t owner, uint32_t most)
         if (entry->owner == owner) {
             lru->figures.evicted_retired++;
             lru->figures.evicted_unused += entry->used_ms == LRU_NEVER;
-            entry_drop(lru, index);
+            entry_drop(lru, index, now_ms);
         }
         index = after;
     }
@@ -395,11 +376,38 @@ struct lru_figures lru_figures(const struct lru *lru)
     return lru->figures;
 }
 
+static uint32_t holder_insert(struct lru_holder *out, uint32_t count, uint32_t most,
+                              const struct lru_entry *entry)
+{
+    uint64_t bytes = entry_cost(entry);
+    uint32_t at = count;
+    while (at > 0 && out[at - 1].live_bytes < bytes)
+        at--;
+    if (at == most)
+        return count;
+    count += count < most;
+    for (uint32_t behind = count - 1; behind > at; behind--)
+        out[behind] = out[behind - 1];
+    out[at] = (struct lru_holder){entry->key, bytes, entry->admitted_ms, entry->used_ms};
+    return count;
+}
+
+uint32_t lru_largest(const struct lru *lru, uint32_t looks, struct lru_holder *out, uint32_t most)
+{
+    uint32_t count = 0;
+    for (uint32_t index = lru->newest; index != LRU_NONE && looks > 0; looks--) {
+        const struct lru_entry *entry = entry_at(lru, index);
+        count = holder_insert(out, count, most, entry);
+        index = entry->older;
+    }
+    return count;
+}
+
 int64_t lru_oldest_age_ms(const struct lru *lru, int64_t now_ms)
 {
     if (lru->oldest == LRU_NONE)
         return 0;
-    return (int64_t)elapsed_ms(entry_at(lru, lru->oldest)->admitted_ms, now_ms);
+    return (int64_t)lifetime_ms(entry_at(lru, lru->oldest)->admitted_ms, now_ms);
 }
 
 uint64_t lru_held(const struct lru *lru)

@@ -45,6 +45,7 @@
 
 #include "base/bytes.h"
 #include "memory/ledger.h"
+#include "memory/lifetime.h"
 #include "memory/region.h"
 
 #include <stdbool.h>
@@ -99,13 +100,6 @@ struct lru_bucket {
 
 #define LRU_BLOCK_COST (LRU_BLOCK_BYTES + sizeof(struct lru_bucket) / 2)
 
-/*
- * Upper bounds of the histogram of ages at eviction, in seconds: 1, 10, 60, 600, 3600, 86400. An
- * age of just a bound is below it; those above all are counted last.
- */
-#define LRU_AGE_BOUNDS 6
-extern const uint32_t lru_age_bounds_s[LRU_AGE_BOUNDS];
-
 /* entries == admitted - evicted_size - evicted_retired - replaced */
 struct lru_figures {
     uint64_t entries;
@@ -121,9 +115,7 @@ struct lru_figures {
     uint64_t replaced;           /* under an equal key: not an eviction */
     int64_t last_victim_idle_ms; /* of the last one evicted for room: since its last use or, if it
                                     had none, since its admission */
-    uint64_t ages[LRU_AGE_BOUNDS + 1]; /* since admission, at eviction for room; not cumulative */
-    uint64_t age_sum_ms;
-    uint64_t age_max_ms;
+    struct lifetimes lifetimes; /* from admission to the end, whatever ended it */
     uint64_t saved_us; /* by hits: what it had cost to make what they found */
 };
 
@@ -168,9 +160,23 @@ bool lru_admit(struct lru *lru, struct lru_key key, uint64_t owner, struct bytes
                uint64_t cost_us, int64_t now_ms);
 
 /* Drops the entries of that owner, looking at no more than `most`. True when all are gone. */
-bool lru_retire(struct lru *lru, uint64_t owner, uint32_t most);
+bool lru_retire(struct lru *lru, uint64_t owner, int64_t now_ms, uint32_t most);
 
 struct lru_figures lru_figures(const struct lru *lru);
+
+/* An entry as the report on who holds memory has it. */
+struct lru_holder {
+    struct lru_key key;
+    uint64_t live_bytes;
+    int64_t admitted_ms;
+    int64_t used_ms; /* LRU_NEVER until it was found */
+};
+
+/*
+ * The largest of the `looks` most recently used entries, largest first, at most `most`. Returns how
+ * many.
+ */
+uint32_t lru_largest(const struct lru *lru, uint32_t looks, struct lru_holder *out, uint32_t most);
 
 /*
  * How long ago the least recently used entry was admitted; 0 when there is none. It is the next to

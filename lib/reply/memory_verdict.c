@@ -4,6 +4,8 @@
 #include "base/ensure.h"
 #include "memory/blocks.h"
 
+#include <math.h>
+
 static uint64_t free_bytes(const struct account_figures *figures)
 {
     return report_less(figures->capacity_bytes, figures->live_bytes);
@@ -70,19 +72,94 @@ static const struct rule rules[] = {
      "beyond sets.max the longest idle set is recycled, or members overflow"},
 };
 
-_Static_assert(sizeof rules / sizeof rules[0] == MEMORY_REASONS_MAX, "room for every rule at once");
+_Static_assert(sizeof rules / sizeof rules[0] == MEMORY_RULES, "room for every rule at once");
 
-static void add(struct memory_verdict *verdict, const struct rule *rule,
-                const struct account_figures *figures)
+static void add(struct memory_verdict *verdict, enum memory_status status,
+                const struct memory_reason *reason)
 {
-    struct memory_reason *reason = &verdict->reasons[verdict->count++];
-    *reason = (struct memory_reason){.code = rule->code, .text = rule->text, .pool = rule->pool};
-    if (figures != NULL)
-        reason->ratio = (double)figures->live_bytes / (double)figures->capacity_bytes;
-    if (verdict->status < rule->status)
-        verdict->status = rule->status;
-    if (rule->status == MEMORY_SHEDDING)
+    ENSURE(verdict->count < MEMORY_REASONS_MAX);
+    verdict->reasons[verdict->count++] = *reason;
+    if (verdict->status < status)
+        verdict->status = status;
+    if (status == MEMORY_SHEDDING)
         verdict->shedding = true;
+}
+
+static void add_rule(struct memory_verdict *verdict, const struct rule *rule,
+                     const struct account_figures *figures)
+{
+    struct memory_reason reason = {
+        .code = rule->code,
+        .text = rule->text,
+        .figure = rule->pool == POOL_COUNT ? (uint32_t)WATCH_COUNT : (uint32_t)rule->pool,
+        .ratio = NAN,
+    };
+    if (figures != NULL)
+        reason.ratio = (double)figures->live_bytes / (double)figures->capacity_bytes;
+    add(verdict, rule->status, &reason);
+}
+
+/* ---- what is watched ---- */
+
+static const char *leak_text(uint32_t figure)
+{
+    if (figure == WATCH_DESCRIPTORS)
+        return "more descriptors are open than at the start, connections not counted";
+    if (figure == WATCH_THREADS)
+        return "there are more threads than at the start";
+    return "it was not empty when no request was in flight: what a request held was not returned";
+}
+
+static const char *growing_text(uint32_t figure)
+{
+    switch (figure) {
+    case WATCH_HEAP:
+        return "malloc holds more and more beyond what open connections explain";
+    case WATCH_UNACCOUNTED:
+        return "resident memory that no part of the plan explains grows";
+    case WATCH_LATENCY:
+        return "requests take longer and longer";
+    case WATCH_CPU:
+        return "requests cost more and more CPU time";
+    default:
+        return "it grows, and nothing bounds it";
+    }
+}
+
+/* False where there is nothing to be said. */
+static bool find(const struct report_input *input, uint32_t figure, struct memory_reason *reason,
+                 enum memory_status *status)
+{
+    const struct watch_report *watch = &input->watch;
+    const struct watch_finding *finding = &watch->findings[figure];
+    int64_t day_ms = watch->block_ms * WATCH_DAY_BLOCKS;
+    *reason = (struct memory_reason){.figure = figure, .ratio = NAN};
+    *status = MEMORY_LEAK_SUSPECTED;
+    if (finding->verdict == WATCH_LEAK) {
+        reason->code = "leak";
+        reason->text = leak_text(figure);
+    } else if (finding->verdict == WATCH_GROWING) {
+        reason->code = watch_is_memory(figure) ? "growing" : "slowing";
+        reason->text = growing_text(figure);
+        *status = watch_is_memory(figure) ? MEMORY_LEAK_SUSPECTED : MEMORY_OK;
+    } else if (finding->verdict == WATCH_FILLING && !finding->by_design &&
+               finding->full_at_ms != 0 && finding->full_at_ms - input->world->now_ms < day_ms) {
+        reason->code = "pool_filling";
+        reason->text = "at its present rate it will soon be full; GET /memory/trend says when";
+        *status = MEMORY_PRESSURE;
+    }
+    return reason->code != NULL;
+}
+
+static void add_findings(struct memory_verdict *verdict, const struct report_input *input)
+{
+    uint32_t most = verdict->count + MEMORY_FINDINGS;
+    for (uint32_t figure = 0; figure < WATCH_COUNT && verdict->count < most; figure++) {
+        struct memory_reason reason;
+        enum memory_status status;
+        if (find(input, figure, &reason, &status))
+            add(verdict, status, &reason);
+    }
 }
 
 /*
@@ -105,15 +182,16 @@ struct memory_verdict memory_verdict_make(const struct report_input *input,
 {
     struct memory_verdict verdict = {.status = MEMORY_OK};
     struct account_figures series = ordinary_series(input, sums->pools[POOL_SERIES]);
-    for (size_t i = 0; i < MEMORY_REASONS_MAX; i++) {
+    for (size_t i = 0; i < MEMORY_RULES; i++) {
         const struct rule *rule = &rules[i];
-        const struct account_figures *figures =
-            rule->pool == POOL_COUNT    ? NULL
-            : rule->pool == POOL_SERIES ? &series
-                                        : &sums->pools[rule->pool];
+        const struct account_figures *figures = rule->pool == POOL_COUNT ? NULL
+                                                : rule->pool == POOL_SERIES
+                                                    ? &series
+                                                    : &sums->pools[rule->pool];
         if (rule->holds(input, figures))
-            add(&verdict, rule, figures);
+            add_rule(&verdict, rule, figures);
     }
+    add_findings(&verdict, input);
     return verdict;
 }
 
@@ -123,6 +201,7 @@ const char *memory_status_name(enum memory_status status)
         [MEMORY_OK] = "ok",
         [MEMORY_PRESSURE] = "pressure",
         [MEMORY_SHEDDING] = "shedding",
+        [MEMORY_LEAK_SUSPECTED] = "leak_suspected",
         [MEMORY_LEDGER_ERROR] = "ledger_error",
     };
     ENSURE((unsigned)status < sizeof names / sizeof names[0]);

@@ -2,8 +2,10 @@
  * memory_verdict.h: is all well with memory, and if not, which pool, and which setting.
  *
  *     ledger_error   the ledger and a walk over the pools disagree       a bug of ours
+ *     leak_suspected an exact invariant is broken, or memory grows       see watch.h
  *     shedding       requests that must grow are answered 503 now        no room for a line
- *     pressure       a pool that a setting sizes is about to be full     nine tenths, little left
+ *     pressure       a pool that a setting sizes is about to be full     nine tenths, little left;
+ *                    or one fills that will be full within a day         at its present rate
  *     ok
  *
  * A ratio alone never fires: nine tenths of a large pool may leave room for days, so the free part
@@ -18,7 +20,9 @@ enum memory_status {
     MEMORY_OK,
     MEMORY_PRESSURE,
     MEMORY_SHEDDING,
+    MEMORY_LEAK_SUSPECTED,
     MEMORY_LEDGER_ERROR,
+    MEMORY_STATUSES,
 };
 
 /*
@@ -31,24 +35,26 @@ enum memory_status {
 struct memory_reason {
     const char *code; /* stable, for programs */
     const char *text; /* what is so, what it means, and which setting moves it */
-    enum pool pool;   /* POOL_COUNT: about none */
-    double ratio;     /* of the pool, what is taken */
+    uint32_t figure;  /* a pool, or another watched figure; WATCH_COUNT: about none */
+    double ratio;     /* of the pool, what is taken; NAN where that is not the point */
 };
 
-/* One for each rule that holds (memory_verdict.c has the table). */
-#define MEMORY_REASONS_MAX 9
+/* One for each rule that holds (memory_verdict.c has the table), and some of what is watched. */
+#define MEMORY_RULES 9
+#define MEMORY_FINDINGS 7 /* beyond them GET /memory/trend has the rest */
+#define MEMORY_REASONS_MAX (MEMORY_RULES + MEMORY_FINDINGS)
 
 struct memory_verdict {
     enum memory_status status; /* the worst of the reasons' */
     bool shedding;             /* also when something worse is so */
     uint32_t count;
-    struct memory_reason reasons[MEMORY_REASONS_MAX]; /* worst first */
+    struct memory_reason reasons[MEMORY_REASONS_MAX];
 };
 
 struct memory_verdict memory_verdict_make(const struct report_input *input,
                                           const struct report_sums *sums);
 
-/* "ok", "pressure", "shedding", "ledger_error" */
+/* "ok", "pressure", "shedding", "leak_suspected", "ledger_error" */
 const char *memory_status_name(enum memory_status status);
 
 #endif

@@ -18,18 +18,36 @@ static uint64_t region_resident(const struct report_input *input, const struct r
 }
 
 /*
- * All that malloc holds is libmicrohttpd's, since the service itself does not call it after start,
- * and is explained up to what was planned for it: a leak through malloc shows here once it is
- * beyond that, in malloc.in_use_bytes at once. Figures that are unknown explain all of it.
+ * What malloc holds beyond what it held when the listeners were opened and what the connections
+ * that are open may take, as the plan has it. The service itself does not call malloc after start,
+ * so this is 0, or somebody leaks.
  */
-static uint64_t heap_explained(const struct report_input *input)
+static uint64_t heap_unexplained(const struct report_input *input)
+{
+    const struct world *world = input->world;
+    const struct world_process *process = &world->process;
+    if (process->malloc_in_use_bytes == WORLD_UNKNOWN)
+        return WORLD_UNKNOWN;
+    uint64_t most = world->requests.connections_max;
+    uint64_t each = most == 0 ? 0 : input->plan->parts[PLAN_LIBMICROHTTPD] / most + 1;
+    uint64_t left = process->malloc_in_use_bytes + process->malloc_mmap_bytes;
+    left = report_less(left, process->malloc_base_bytes);
+    return report_less(left, world->requests.connections * each);
+}
+
+/*
+ * What malloc has of RSS and is explained: in use, and free between connections, up to what was
+ * planned for libmicrohttpd. Figures that are unknown explain all of it.
+ */
+static uint64_t heap_explained(const struct report_input *input, uint64_t unexplained_bytes)
 {
     const struct world_process *process = &input->world->process;
-    uint64_t left = input->plan->parts[PLAN_LIBMICROHTTPD];
-    left = report_less(left, process->malloc_in_use_bytes);
-    left = report_less(left, process->malloc_free_bytes);
-    left = report_less(left, process->malloc_mmap_bytes);
-    return input->plan->parts[PLAN_LIBMICROHTTPD] - left;
+    uint64_t planned = input->plan->parts[PLAN_LIBMICROHTTPD];
+    if (unexplained_bytes == WORLD_UNKNOWN)
+        return planned;
+    uint64_t held = process->malloc_in_use_bytes + process->malloc_free_bytes +
+                    process->malloc_mmap_bytes - unexplained_bytes;
+    return held < planned ? held : planned;
 }
 
 /*
@@ -44,7 +62,7 @@ static uint64_t unaccounted(const struct report_input *input, const struct repor
     if (left == WORLD_UNKNOWN)
         return WORLD_UNKNOWN;
     left = report_less(left, region_resident(input, sums));
-    left = report_less(left, heap_explained(input));
+    left = report_less(left, heap_explained(input, sums->heap_unexplained_bytes));
     left = report_less(left, input->plan->parts[PLAN_STACKS]);
     return report_less(left, input->plan->parts[PLAN_CODE]);
 }
@@ -67,13 +85,18 @@ struct report_sums report_sums_make(const struct report_input *input)
     for (enum pool pool = 0; pool < POOL_COUNT; pool++) {
         struct account_figures *figures = &sums.pools[pool];
         *figures = ledger_figures(ledger, pool);
-        lift(&figures->peak_bytes, figures->live_bytes);
+        lift(&figures->period_peak_bytes, figures->live_bytes);
+        lift(&figures->peak_bytes, figures->period_peak_bytes);
         sums.capacity_bytes += figures->capacity_bytes;
         sums.live_bytes += figures->live_bytes;
     }
     sums.peak_bytes = atomic_load_explicit(&ledger->peak_bytes, memory_order_relaxed);
     sums.peak_at_ms = atomic_load_explicit(&ledger->peak_at_ms, memory_order_relaxed);
-    lift(&sums.peak_bytes, sums.live_bytes);
+    sums.period_peak_bytes = atomic_load_explicit(&ledger->period_peak_bytes, memory_order_relaxed);
+    sums.period_ms = atomic_load_explicit(&ledger->period_ms, memory_order_relaxed);
+    lift(&sums.period_peak_bytes, sums.live_bytes);
+    lift(&sums.peak_bytes, sums.period_peak_bytes);
+    sums.heap_unexplained_bytes = heap_unexplained(input);
     sums.unaccounted_bytes = unaccounted(input, &sums);
     return sums;
 }
@@ -98,9 +121,14 @@ struct report_history report_history_make(const struct history *history, int64_t
     struct report_history report = {
         .sealed_windows = history->sealed_windows,
         .skipped_windows = history->skipped_windows,
+        .lifetimes = history->lifetimes,
     };
-    for (enum tier tier = 0; tier < TIER_COUNT; tier++)
+    for (enum tier tier = 0; tier < TIER_COUNT; tier++) {
         report.tiers[tier] = tier_make(history, tier, now_ms);
+        if (history->tiers[tier].count > 0)
+            report.oldest_age_ms[tier] =
+                (int64_t)lifetime_ms(history_record(history, tier, 0)->start_ms, now_ms);
+    }
     return report;
 }
 

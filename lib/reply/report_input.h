@@ -10,6 +10,8 @@
 #include "memory/plan.h"
 #include "memory/ledger.h"
 #include "memory/lru.h"
+#include "memory/quiet.h"
+#include "memory/watch.h"
 #include "reply/world.h"
 #include "store/history.h"
 
@@ -26,6 +28,8 @@ struct report_history {
     struct report_tier tiers[TIER_COUNT];
     uint64_t sealed_windows;
     uint64_t skipped_windows;
+    struct lifetimes lifetimes;        /* of records */
+    int64_t oldest_age_ms[TIER_COUNT]; /* of the oldest record; 0 without one */
 };
 
 struct report_cache {
@@ -41,9 +45,14 @@ struct report_input {
     struct report_history history;
     struct report_history own_history;
     struct report_cache cache;
+    struct lifetimes series_lifetimes;
+    struct quiet_figures quiet;
+    struct watch_report watch;
+    const uint64_t *mismatch_by_pool; /* POOL_COUNT of them; the sum is below */
     uint64_t ledger_mismatch_bytes;
     uint64_t audits;
     uint64_t accepted_samples;
+    uint64_t overflowed_samples;
     const uint64_t *rejected_samples; /* STATUS_COUNT of them */
     bool openmetrics;
 };
@@ -54,7 +63,10 @@ struct report_sums {
     uint64_t live_bytes; /* of the pools above: they add up */
     uint64_t peak_bytes;
     int64_t peak_at_ms;
-    uint64_t unaccounted_bytes; /* of RSS, see report_input.c; WORLD_UNKNOWN without one */
+    uint64_t period_peak_bytes;      /* since somebody began a period */
+    int64_t period_ms;               /* when that was; 0: with the process */
+    uint64_t unaccounted_bytes;      /* of RSS, see report_input.c; WORLD_UNKNOWN without one */
+    uint64_t heap_unexplained_bytes; /* of malloc, likewise */
 };
 
 struct report_sums report_sums_make(const struct report_input *input);

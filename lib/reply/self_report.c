@@ -1,6 +1,8 @@
 /* self_report.c: see self_report.h. A new family is a new row of own_rows (or process_rows). */
 #include "reply/self_report.h"
 
+#include "reply/memory_verdict.h"
+
 #include "base/ensure.h"
 
 enum family_type {
@@ -180,7 +182,7 @@ static void by_cause(const struct page *page)
 static void by_class(const struct page *page)
 {
     static const char *const classes[HTTP_CLASSES] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
-    for (int class = 0; class < HTTP_CLASSES; class++)
+    for (int class = 0; class < HTTP_CLASSES; class ++)
         labelled_sample(page, "class", classes[class],
                         page->input->world->requests.by_class[class]);
 }
@@ -287,21 +289,23 @@ static void build_info(const struct page *page)
     labelled_sample(page, "version", page->input->world->version, 1);
 }
 
-/* A histogram as it is counted: by bounds in milliseconds, not cumulative. */
+/* A histogram as it is counted: by bounds, not cumulative. */
 struct counted {
-    const uint32_t *bounds_ms;
+    const uint32_t *bounds;
     const uint64_t *counts; /* one more than bounds */
-    int bounds;
+    int bound_count;
+    uint32_t per_second; /* the unit of the bounds */
     double sum_seconds;
 };
 
 /* In OpenMetrics a bound has a point, as in the exposition of what was pushed. */
-static void bucket(const struct page *page, uint32_t bound_ms, uint64_t cumulative)
+static void bucket(const struct page *page, uint32_t bound, uint32_t per_second,
+                   uint64_t cumulative)
 {
     row_name_write(page);
     writer_string(page->writer, "_bucket{le=\"");
-    writer_number(page->writer, bound_ms / 1000.0);
-    if (page->input->openmetrics && bound_ms % 1000 == 0)
+    writer_number(page->writer, (double)bound / per_second);
+    if (page->input->openmetrics && bound % per_second == 0)
         writer_string(page->writer, ".0");
     writer_string(page->writer, "\"}");
     value_write(page, cumulative);
@@ -310,8 +314,8 @@ static void bucket(const struct page *page, uint32_t bound_ms, uint64_t cumulati
 static void buckets(const struct page *page, const struct counted *counted, uint64_t count)
 {
     uint64_t below = 0;
-    for (int i = 0; i < counted->bounds; i++)
-        bucket(page, counted->bounds_ms[i], below += counted->counts[i]);
+    for (int i = 0; i < counted->bound_count; i++)
+        bucket(page, counted->bounds[i], counted->per_second, below += counted->counts[i]);
     row_name_write(page);
     writer_string(page->writer, "_bucket{le=\"+Inf\"}");
     value_write(page, count);
@@ -320,7 +324,7 @@ static void buckets(const struct page *page, const struct counted *counted, uint
 static void histogram(const struct page *page, const struct counted *counted)
 {
     uint64_t count = 0;
-    for (int i = 0; i <= counted->bounds; i++)
+    for (int i = 0; i <= counted->bound_count; i++)
         count += counted->counts[i];
     if (!page->kept_only)
         buckets(page, counted, count);
@@ -333,21 +337,95 @@ static void histogram(const struct page *page, const struct counted *counted)
     value_write(page, count);
 }
 
-static void lifetimes(const struct page *page)
+static void request_lifetimes(const struct page *page)
 {
     const struct world_lifetimes *figures = &page->input->world->requests.lifetimes;
-    histogram(page, &(struct counted){lifetime_bounds_ms, figures->counts, LIFETIME_BOUNDS,
+    histogram(page, &(struct counted){request_bounds_ms, figures->counts, REQUEST_BOUNDS, 1000,
                                       (double)figures->sum_us / 1e6});
 }
 
-static void cache_ages(const struct page *page)
+static void lifetimes(const struct page *page, const struct lifetimes *figures)
 {
-    const struct lru_figures *figures = &page->input->cache.figures;
-    uint32_t bounds_ms[LRU_AGE_BOUNDS];
-    for (int i = 0; i < LRU_AGE_BOUNDS; i++)
-        bounds_ms[i] = lru_age_bounds_s[i] * 1000;
-    histogram(page, &(struct counted){bounds_ms, figures->ages, LRU_AGE_BOUNDS,
-                                      (double)figures->age_sum_ms / 1e3});
+    histogram(page, &(struct counted){lifetime_bounds_s, figures->counts, LIFETIME_BOUNDS, 1,
+                                      (double)figures->sum_ms / 1e3});
+}
+
+static void cached_lifetimes(const struct page *page)
+{
+    lifetimes(page, &page->input->cache.figures.lifetimes);
+}
+
+static void series_lifetimes(const struct page *page)
+{
+    lifetimes(page, &page->input->series_lifetimes);
+}
+
+static void window_lifetimes(const struct page *page)
+{
+    lifetimes(page, &page->input->history.lifetimes);
+}
+
+/* ---- what is watched ---- */
+
+static void quiet_failures(const struct page *page)
+{
+    for (enum pool pool = 0; pool < POOL_COUNT; pool++) {
+        if (quiet_holds_for(pool))
+            labelled_sample(page, "pool", pool_rows[pool].name,
+                            page->input->quiet.pool_failures[pool]);
+    }
+}
+
+/* One of a closed set is 1. */
+static void one_of(const struct page *page, const char *label, const char *(*name)(int), int count,
+                   int now)
+{
+    for (int i = 0; i < count; i++)
+        labelled_sample(page, label, name(i), i == now);
+}
+
+static const char *status_name(int status)
+{
+    return memory_status_name((enum memory_status)status);
+}
+
+static void status(const struct page *page)
+{
+    struct memory_verdict verdict = memory_verdict_make(page->input, &page->sums);
+    one_of(page, "status", status_name, MEMORY_STATUSES, (int)verdict.status);
+}
+
+static const char *verdict_name(int verdict)
+{
+    return watch_verdict_name((enum watch_verdict)verdict);
+}
+
+static void trend_verdict(const struct page *page)
+{
+    one_of(page, "verdict", verdict_name, WATCH_VERDICTS, (int)page->input->watch.verdict);
+}
+
+static void trend_figures(const struct page *page)
+{
+    for (uint32_t figure = 0; figure < WATCH_COUNT; figure++)
+        labelled_sample(page, "figure", watch_row(figure).name,
+                        page->input->watch.findings[figure].verdict);
+}
+
+/* Seconds, as floats; nothing where it is not known. */
+static void pressure(const struct page *page)
+{
+    const struct world_cgroup *cgroup = &page->input->world->cgroup;
+    if (cgroup->version == 0 || !cgroup->pressure_is_known)
+        return;
+    const double totals[] = {cgroup->some.total_seconds, cgroup->full.total_seconds};
+    static const char *const tasks[] = {"some", "full"};
+    for (int i = 0; i < 2; i++) {
+        labelled(page, "tasks", tasks[i]);
+        writer_string(page->writer, "} ");
+        writer_number(page->writer, totals[i]);
+        writer_char(page->writer, '\n');
+    }
 }
 
 /* ---- the rows ---- */
@@ -374,25 +452,37 @@ static const struct row own_rows[] = {
     {"mayfly_memory_planned_bytes", GAUGE, "Worst case of the plan, within the budget.",
      NUMBER(plan, total)},
     {"mayfly_memory_plan_bytes", GAUGE, "Worst case of each part of the plan.", BY(by_part)},
-    {"mayfly_memory_live_bytes", GAUGE, "Held in all pools now.",
-     NUMBER(report_sums, live_bytes), KEPT},
+    {"mayfly_memory_live_bytes", GAUGE, "Held in all pools now.", NUMBER(report_sums, live_bytes),
+     KEPT},
     {"mayfly_memory_peak_bytes", GAUGE, "Most that all pools together ever held.",
      NUMBER(report_sums, peak_bytes)},
-    {"mayfly_memory_unaccounted_bytes", GAUGE,
-     "Resident memory that no part of the plan explains.",
+    {"mayfly_memory_unaccounted_bytes", GAUGE, "Resident memory that no part of the plan explains.",
      NUMBER(report_sums, unaccounted_bytes), KEPT},
     {"mayfly_memory_ledger_mismatch_bytes", GAUGE,
      "Difference of the ledger and a walk over the pools; not 0 is a bug.",
      NUMBER(report_input, ledger_mismatch_bytes), KEPT},
     {"mayfly_memory_audits", COUNTER, "Pools that were walked and compared with the ledger.",
      NUMBER(report_input, audits)},
+    {"mayfly_memory_heap_unexplained_bytes", GAUGE,
+     "What malloc holds beyond its base and what open connections explain.",
+     NUMBER(report_sums, heap_unexplained_bytes), KEPT},
+    {"mayfly_memory_quiet_points", COUNTER,
+     "Times that no request was in flight, and all memory of requests was looked at.",
+     NUMBER(report_input, quiet.points), KEPT},
+    {"mayfly_memory_quiet_point_failures", COUNTER,
+     "Times that a pool was not empty then; any is a bug.", BY(quiet_failures)},
+    {"mayfly_memory_status", GAUGE, "1 for what /memory has as its status.", BY(status)},
+    {"mayfly_memory_trend", GAUGE, "1 for the verdict on the worst of what is watched.",
+     BY(trend_verdict)},
+    {"mayfly_memory_trend_verdict", GAUGE,
+     "On each figure: 0 flat, 1 too early, 2 filling, 3 growing, 4 leak.", BY(trend_figures)},
     {"mayfly_memory_pool_capacity_bytes", GAUGE, "What the pool has.", BY_POOL(capacity_bytes)},
-    {"mayfly_memory_pool_live_bytes", GAUGE, "What is held in the pool now.",
-     BY_POOL(live_bytes), KEPT},
-    {"mayfly_memory_pool_peak_bytes", GAUGE, "Most that the pool ever held.",
-     BY_POOL(peak_bytes)},
-    {"mayfly_memory_pool_live_objects", GAUGE, "Objects in the pool now.",
-     BY_POOL(live_objects)},
+    {"mayfly_memory_pool_live_bytes", GAUGE, "What is held in the pool now.", BY_POOL(live_bytes),
+     KEPT},
+    {"mayfly_memory_pool_peak_bytes", GAUGE, "Most that the pool ever held.", BY_POOL(peak_bytes)},
+    {"mayfly_memory_pool_period_peak_bytes", GAUGE,
+     "Most that the pool held since peaks were reset.", BY_POOL(period_peak_bytes)},
+    {"mayfly_memory_pool_live_objects", GAUGE, "Objects in the pool now.", BY_POOL(live_objects)},
     {"mayfly_memory_pool_allocations", COUNTER, "Objects that were born in the pool.",
      BY_POOL(allocations)},
     {"mayfly_memory_pool_frees", COUNTER, "Objects of the pool that ended.", BY_POOL(frees)},
@@ -405,13 +495,21 @@ static const struct row own_rows[] = {
      CGROUP(peak_bytes)},
     {"mayfly_cgroup_memory_limit_bytes", GAUGE, "The tightest limit among the cgroup's ancestors.",
      CGROUP(limit_bytes)},
+    {"mayfly_cgroup_memory_waiting_seconds", COUNTER,
+     "Time in which some, or all, tasks of the cgroup waited for memory.", BY(pressure)},
 
     {"mayfly_requests_in_flight", GAUGE, "Requests whose arena is live.",
      NUMBER(world, requests.live), KEPT},
     {"mayfly_request_arena_peak_bytes", GAUGE, "Most that one request's arena ever held.",
      NUMBER(world, requests.peak_bytes)},
     {"mayfly_request_arena_lifetime_seconds", HISTOGRAM,
-     "From a request's first block to its return.", BY(lifetimes), KEPT},
+     "From a request's first block to its return.", BY(request_lifetimes), KEPT},
+    {"mayfly_cached_lifetime_seconds", HISTOGRAM,
+     "From a result's admission to the cache to its end.", BY(cached_lifetimes)},
+    {"mayfly_series_lifetime_seconds", HISTOGRAM,
+     "From a series' first sample to its end, to the length of a window.", BY(series_lifetimes)},
+    {"mayfly_window_lifetime_seconds", HISTOGRAM,
+     "From a window's beginning to when its record left its tier.", BY(window_lifetimes)},
     {"mayfly_http_requests", COUNTER,
      "Requests that ended, by class of status; none: without a reply of the service's own.",
      BY(by_class), KEPT},
@@ -419,8 +517,8 @@ static const struct row own_rows[] = {
      BY(by_refusal)},
     {"mayfly_http_body_bytes", COUNTER, "Bytes of request bodies received.",
      NUMBER(world, requests.body_bytes), KEPT},
-    {"mayfly_connections", GAUGE, "Connections open now.",
-     NUMBER(world, requests.connections), KEPT},
+    {"mayfly_connections", GAUGE, "Connections open now.", NUMBER(world, requests.connections),
+     KEPT},
     {"mayfly_connections_max", GAUGE, "Connections served at once; more wait in the backlog.",
      NUMBER(world, requests.connections_max)},
     {"mayfly_connections_accepted", COUNTER, "Connections accepted.",
@@ -428,8 +526,8 @@ static const struct row own_rows[] = {
     {"mayfly_connections_closed_without_reply", COUNTER,
      "Connections ended in the middle of a request.", BY(by_cause)},
 
-    {"mayfly_samples_accepted", COUNTER, "Samples applied.",
-     NUMBER(report_input, accepted_samples), KEPT},
+    {"mayfly_samples_accepted", COUNTER, "Samples applied.", NUMBER(report_input, accepted_samples),
+     KEPT},
     {"mayfly_samples_rejected", COUNTER, "Samples not applied, by the error's code.",
      BY(by_rejection)},
     {"mayfly_samples_overflowed", COUNTER, "Samples applied to an overflow series.",
@@ -439,12 +537,11 @@ static const struct row own_rows[] = {
     {"mayfly_samples_saturated", COUNTER,
      "Samples that would have taken a total out of the range of a float64.",
      NUMBER(store, saturated_samples)},
-    {"mayfly_series", GAUGE, "Series held now, without overflow series.",
-     BY(live_series), KEPT},
+    {"mayfly_series", GAUGE, "Series held now, without overflow series.", BY(live_series), KEPT},
     {"mayfly_series_max", GAUGE, "Series to be held at once: series.max.",
      NUMBER(plan, settings.series_max)},
-    {"mayfly_series_created", COUNTER, "Series that came to be.",
-     NUMBER(store, created_series), KEPT},
+    {"mayfly_series_created", COUNTER, "Series that came to be.", NUMBER(store, created_series),
+     KEPT},
     {"mayfly_series_recycled", COUNTER, "Idle series given up for room.",
      NUMBER(store, recycled_series)},
     {"mayfly_series_expired", COUNTER, "Series dropped for being idle too long.",
@@ -481,15 +578,13 @@ static const struct row own_rows[] = {
      NUMBER(report_input, cache.figures.admitted)},
     {"mayfly_cache_rejected", COUNTER, "Results that were not.", BY(cache_rejections)},
     {"mayfly_cache_evictions", COUNTER,
-     "Results given up: for size, or retired because their window left its ring.",
-     BY(evictions), KEPT},
+     "Results given up: for size, or retired because their window left its ring.", BY(evictions),
+     KEPT},
     {"mayfly_cache_evicted_unused", COUNTER, "Results given up that were never found.",
      NUMBER(report_input, cache.figures.evicted_unused)},
     {"mayfly_cache_last_evicted_idle_seconds", GAUGE,
-     "How long the last result that was given up for size had not been asked for.",
-     BY(seconds), AT(report_input, cache.figures.last_victim_idle_ms)},
-    {"mayfly_cache_age_at_eviction_seconds", HISTOGRAM,
-     "From a result's admission to its eviction for size.", BY(cache_ages)},
+     "How long the last result that was given up for size had not been asked for.", BY(seconds),
+     AT(report_input, cache.figures.last_victim_idle_ms)},
     {"mayfly_cache_saved_seconds", COUNTER, "What results that were found had cost to work out.",
      BY(cache_saved)},
 
@@ -499,18 +594,19 @@ static const struct row own_rows[] = {
 
 /* The ecosystem's names for what every process has. */
 static const struct row process_rows[] = {
-    {"process_cpu_seconds", COUNTER, "User and system CPU time spent.",
-     BY(cpu_seconds), KEPT},
+    {"process_cpu_seconds", COUNTER, "User and system CPU time spent.", BY(cpu_seconds), KEPT},
     {"process_start_time_seconds", GAUGE, "Start time of the process, in Unix time.",
      SECONDS(start_ms)},
-    {"process_resident_memory_bytes", GAUGE, "Resident memory.",
-     NUMBER(world, process.rss_bytes), KEPT},
+    {"process_resident_memory_bytes", GAUGE, "Resident memory.", NUMBER(world, process.rss_bytes),
+     KEPT},
     {"process_resident_memory_peak_bytes", GAUGE, "Most that ever was resident.",
      NUMBER(world, process.rss_peak_bytes)},
     {"process_resident_memory_anon_bytes", GAUGE, "Resident memory that no file backs.",
      NUMBER(world, process.rss_anon_bytes)},
     {"process_resident_memory_file_bytes", GAUGE, "Resident memory that files back.",
      NUMBER(world, process.rss_file_bytes)},
+    {"process_proportional_memory_bytes", GAUGE,
+     "Resident memory, shared pages divided by who shares them.", NUMBER(world, process.pss_bytes)},
     {"process_virtual_memory_bytes", GAUGE, "Virtual memory.",
      NUMBER(world, process.virtual_bytes)},
     {"process_virtual_memory_peak_bytes", GAUGE, "Most virtual memory there ever was.",

@@ -1,7 +1,7 @@
 /* world.c: the tables of world.h. */
 #include "reply/world.h"
 
-const uint32_t lifetime_bounds_ms[LIFETIME_BOUNDS] = {1, 10, 100, 1000, 10000};
+const uint32_t request_bounds_ms[REQUEST_BOUNDS] = {1, 10, 100, 1000, 10000};
 
 const char *const closed_cause_names[CLOSED_CAUSES] = {
     [CLOSED_HEADER_TIMEOUT] = "header_timeout",

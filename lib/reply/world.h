@@ -34,6 +34,15 @@ struct world_process {
     uint64_t malloc_in_use_bytes;
     uint64_t malloc_free_bytes;
     uint64_t malloc_mmap_bytes;
+    uint64_t malloc_base_bytes; /* in use when the listeners were opened: what never goes */
+};
+
+/* Stall times of the kernel's PSI: percent of the last 10, 60 and 300 seconds. */
+struct world_pressure {
+    double avg10;
+    double avg60;
+    double avg300;
+    double total_seconds;
 };
 
 struct world_cgroup {
@@ -43,16 +52,19 @@ struct world_cgroup {
     uint64_t limit_bytes; /* WORLD_UNKNOWN: no limit */
     uint64_t max_events;
     uint64_t oom_kills;
+    bool pressure_is_known;
+    struct world_pressure some; /* at least one task waited for memory */
+    struct world_pressure full; /* all of them did */
 };
 
 /*
  * Upper bounds of the request lifetime histogram, in milliseconds: 1 ms, 10 ms, 100 ms, 1 s, 10 s.
  */
-#define LIFETIME_BOUNDS 5
-extern const uint32_t lifetime_bounds_ms[LIFETIME_BOUNDS];
+#define REQUEST_BOUNDS 5
+extern const uint32_t request_bounds_ms[REQUEST_BOUNDS];
 
 struct world_lifetimes {
-    uint64_t counts[LIFETIME_BOUNDS + 1]; /* not cumulative; the last one is above all bounds */
+    uint64_t counts[REQUEST_BOUNDS + 1]; /* not cumulative; the last one is above all bounds */
     uint64_t sum_us;
     uint64_t max_us;
 };
@@ -72,9 +84,10 @@ extern const char *const closed_cause_names[CLOSED_CAUSES];
 
 struct world_requests {
     uint64_t live;
-    uint64_t live_bytes; /* what their arenas hold */
-    uint64_t peak_bytes; /* of one request, the most since start */
-    int64_t oldest_age_ms;
+    uint64_t live_bytes;        /* what their arenas hold */
+    uint64_t peak_bytes;        /* of one request, the most since start */
+    int64_t oldest_data_age_ms; /* of the oldest request in flight, by listener */
+    int64_t oldest_operator_age_ms;
     uint64_t completed;
     uint64_t by_class[HTTP_CLASSES];
     uint64_t closed[CLOSED_CAUSES];

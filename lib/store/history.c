@@ -206,7 +206,7 @@ bool record_close(struct history *history, enum tier at)
 
 static void retire(struct history *history, uint64_t serial)
 {
-    if (history->cache == NULL || lru_retire(history->cache, serial, RETIRE_EACH))
+    if (history->cache == NULL || lru_retire(history->cache, serial, history->now_ms, RETIRE_EACH))
         return;
     if (history->retiring.count == RETIRING_MAX)
         return; /* nobody asks for them any more: they become the least recently used */
@@ -220,7 +220,7 @@ static bool retire_step(struct history *history)
     if (history->retiring.count == 0)
         return false;
     if (lru_retire(history->cache, history->retiring.serials[history->retiring.first],
-                   RETIRE_EACH)) {
+                   history->now_ms, RETIRE_EACH)) {
         history->retiring.first = (history->retiring.first + 1) % RETIRING_MAX;
         history->retiring.count--;
     }
@@ -235,6 +235,7 @@ void record_pop(struct history *history, enum tier at)
     int64_t end_ms = record->start_ms + tier->width_ms;
     if (end_ms > tier->held_from_ms)
         tier->held_from_ms = end_ms;
+    lifetimes_count(&history->lifetimes, lifetime_ms(record->start_ms, history->now_ms));
     retire(history, record->serial);
     ring_release(&tier->ring, record->end);
     ledger_give(history->ledger, tier->pool, record->end - record->begin + sizeof *record);
@@ -271,6 +272,7 @@ static bool is_short_of_room(const struct tier_ring *tier)
 
 bool history_step(struct history *history, struct store *store, int64_t now_ms)
 {
+    history->now_ms = now_ms;
     if (seal_step(history, store, now_ms) || retire_step(history))
         return true;
     for (enum tier tier = 0; tier < TIER_COARSE; tier++) {

@@ -122,6 +122,8 @@ struct history {
     int64_t start_ms;         /* the window that was open at the start began then */
     uint64_t sealed_windows;
     uint64_t skipped_windows; /* that passed while none was sealed: the clock was stepped */
+    struct lifetimes lifetimes; /* of records: from their window's beginning to their leaving */
+    int64_t now_ms;             /* the latest that was seen */
     struct ledger *ledger;
     struct lru *cache; /* whose entries end with the record they are of; may be NULL */
 };

@@ -62,7 +62,8 @@ struct series {
     uint32_t older;
     uint32_t sketch; /* slot of the histogram, buckets or sets, else SLOT_NONE */
     uint32_t window; /* number of the window of the last sample */
-    bool is_overflow;
+    uint32_t born : 31; /* and of the one it came to be in */
+    uint32_t is_overflow : 1;
     uint64_t count; /* samples; a child is one */
     double sum;     /* of all values, but for gauges and sets */
     double carry;   /* what the additions lost (Neumaier 1974): sum + carry is the total */

@@ -28,6 +28,7 @@
 
 #include "base/settings.h"
 #include "base/status.h"
+#include "memory/lifetime.h"
 #include "memory/slots.h"
 #include "store/index.h"
 #include "store/series.h"
@@ -82,6 +83,7 @@ struct store {
     uint64_t recycled_series; /* for room */
     uint64_t expired_series;
     uint64_t deleted_series;
+    struct lifetimes lifetimes; /* of series without overflow series, to the length of a window */
     uint64_t evicted_families; /* vacant ones, for room */
     uint64_t histogram_downscales;
     uint64_t lost_bounds; /* of classic histograms: see classic.h */

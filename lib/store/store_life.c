@@ -130,6 +130,7 @@ static void series_release(struct store *store, uint32_t index)
         family_count(store, family, false);
         family->ended_sequences++;
         store->series_count--;
+        lifetimes_count(&store->lifetimes, (store->window - series->born) * store->window_ms);
     }
     family_unlink(store, family, series);
     index_remove(&store->series_index, series->fingerprint, index);
@@ -470,6 +471,7 @@ static uint32_t series_place(struct store *store, uint32_t family_index, struct 
         .fingerprint = fingerprint,
         .family = family_index,
         .window = window,
+        .born = window & INT32_MAX,
         .sketch = sketch_acquire(store, class_of(family->kind)),
         .newer = SLOT_NONE,
         .older = SLOT_NONE,

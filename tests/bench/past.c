@@ -187,7 +187,7 @@ void past_forget(struct past *past)
 
     for (enum tier tier = 0; tier < TIER_COUNT; tier++) {
         for (uint32_t i = 0; i < history->tiers[tier].count; i++)
-            lru_retire(&past->engine->cache, history_record(history, tier, i)->serial, UINT32_MAX);
+            lru_retire(&past->engine->cache, history_record(history, tier, i)->serial, 0, UINT32_MAX);
     }
 }
 

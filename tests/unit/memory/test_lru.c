@@ -130,7 +130,7 @@ START_TEST(a_value_takes_the_blocks_its_length_needs)
         ck_assert_uint_eq(figures().live_bytes, rows[i].blocks * COST);
         ck_assert_uint_eq(lru_held(&lru), rows[i].blocks * COST);
         ck_assert(holds(i, rows[i].length, NOW));
-        lru_retire(&lru, i, UINT32_MAX);
+        lru_retire(&lru, i, NOW, UINT32_MAX);
         ck_assert_uint_eq(lru_held(&lru), 0);
     }
 }
@@ -184,7 +184,7 @@ START_TEST(too_little_admits_nothing_and_finds_nothing)
         ck_assert_uint_eq(world.region.used, lru_bytes(capacities[i]));
         ck_assert(!admit(1, 1, 0, NOW));
         ck_assert(!holds(1, 0, NOW));
-        lru_retire(&lru, 1, UINT32_MAX);
+        lru_retire(&lru, 1, NOW, UINT32_MAX);
         ck_assert_uint_eq(figures().rejected_too_large, 1);
         ck_assert_uint_eq(figures().misses, 1);
         ck_assert_uint_eq(lru_held(&lru), 0);
@@ -275,9 +275,9 @@ START_TEST(an_equal_key_replaces_the_value)
     ck_assert_uint_eq(figures().replaced, 1);
     ck_assert_uint_eq(figures().evicted_unused, 0);
     ck_assert_uint_eq(figures().saved_us, 10);
-    lru_retire(&lru, 7, UINT32_MAX); /* its owner is the second one */
+    lru_retire(&lru, 7, NOW, UINT32_MAX); /* its owner is the second one */
     ck_assert_uint_eq(figures().entries, 1);
-    lru_retire(&lru, 8, UINT32_MAX);
+    lru_retire(&lru, 8, NOW, UINT32_MAX);
     ck_assert_uint_eq(figures().entries, 0);
 }
 END_TEST
@@ -301,17 +301,18 @@ START_TEST(retiring_drops_the_owners_entries_and_no_others)
         ck_assert(admit(i, i % 3, 1, NOW));
     ck_assert(holds(1, 1, NOW));
     ck_assert(holds(4, 1, NOW));
-    lru_retire(&lru, 1, UINT32_MAX);
+    lru_retire(&lru, 1, NOW + 30000, UINT32_MAX);
     lru_verify(&lru);
     ck_assert_uint_eq(figures().entries, 40);
     ck_assert_uint_eq(figures().evicted_retired, 20);
     ck_assert_uint_eq(figures().evicted_unused, 18);
     ck_assert_uint_eq(figures().evicted_size, 0);
-    ck_assert_uint_eq(figures().age_sum_ms, 0);
+    ck_assert_uint_eq(figures().lifetimes.counts[2], 20); /* their ends are counted all the same */
+    ck_assert_uint_eq(figures().lifetimes.sum_ms, 20 * 30000);
     for (uint64_t i = 0; i < 60; i++)
         ck_assert(holds(i, 1, NOW) == (i % 3 != 1));
-    lru_retire(&lru, 1, UINT32_MAX); /* nothing is left, and nobody is there */
-    lru_retire(&lru, 99, UINT32_MAX);
+    lru_retire(&lru, 1, NOW, UINT32_MAX); /* nothing is left, and nobody is there */
+    lru_retire(&lru, 99, NOW, UINT32_MAX);
     ck_assert_uint_eq(figures().evicted_retired, 20);
 }
 END_TEST
@@ -323,7 +324,7 @@ START_TEST(owners_in_one_list_are_told_apart)
     for (uint64_t owner = 0; owner < 16; owner++)
         ck_assert(admit(owner, owner << 40, 1, NOW));
     for (uint64_t owner = 0; owner < 16; owner++) {
-        lru_retire(&lru, owner << 40, UINT32_MAX);
+        lru_retire(&lru, owner << 40, NOW, UINT32_MAX);
         lru_verify(&lru);
         ck_assert_uint_eq(figures().entries, 15 - owner);
         ck_assert(!holds(owner, 1, NOW));
@@ -402,13 +403,14 @@ START_TEST(ages_are_counted_up_to_and_with_their_bounds)
         unsigned row;
     } rows[] = {{0, 0},       {1, 0},       {1000, 0},     {1001, 1},     {10000, 1},
                 {10001, 2},   {60000, 2},   {60001, 3},    {600000, 3},   {600001, 4},
-                {3600000, 4}, {3600001, 5}, {86400000, 5}, {86400001, 6}, {INT64_C(1) << 40, 6}};
+                {3600000, 4}, {3600001, 5}, {86400000, 5}, {86400001, 6}, {604800000, 6},
+                {604800001, 7}, {INT64_C(1) << 40, 7}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         evict_at(NOW, LRU_NEVER, NOW + rows[i].age_ms);
-        for (unsigned row = 0; row <= LRU_AGE_BOUNDS; row++)
-            ck_assert_uint_eq(figures().ages[row], row == rows[i].row);
-        ck_assert_uint_eq(figures().age_sum_ms, (uint64_t)rows[i].age_ms);
-        ck_assert_uint_eq(figures().age_max_ms, (uint64_t)rows[i].age_ms);
+        for (unsigned row = 0; row <= LIFETIME_BOUNDS; row++)
+            ck_assert_uint_eq(figures().lifetimes.counts[row], row == rows[i].row);
+        ck_assert_uint_eq(figures().lifetimes.sum_ms, (uint64_t)rows[i].age_ms);
+        ck_assert_uint_eq(figures().lifetimes.max_ms, (uint64_t)rows[i].age_ms);
         teardown();
     }
 }
@@ -422,7 +424,7 @@ START_TEST(idle_is_since_the_last_use_or_else_since_admission)
     teardown();
     evict_at(NOW, NOW + 4000, NOW + 5000);
     ck_assert_int_eq(figures().last_victim_idle_ms, 1000);
-    ck_assert_uint_eq(figures().age_sum_ms, 5000);
+    ck_assert_uint_eq(figures().lifetimes.sum_ms, 5000);
     ck_assert_uint_eq(figures().evicted_unused, 0);
     teardown();
     evict_at(NOW, NOW, NOW + 5000); /* used in the millisecond of its admission is used */
@@ -435,8 +437,8 @@ START_TEST(a_clock_that_goes_back_makes_no_age)
 {
     evict_at(NOW, NOW, NOW - 5000);
     ck_assert_int_eq(figures().last_victim_idle_ms, 0);
-    ck_assert_uint_eq(figures().ages[0], 1);
-    ck_assert_uint_eq(figures().age_sum_ms, 0);
+    ck_assert_uint_eq(figures().lifetimes.counts[0], 1);
+    ck_assert_uint_eq(figures().lifetimes.sum_ms, 0);
     ck_assert_int_eq(lru_oldest_age_ms(&lru, INT64_MIN), 0);
     teardown();
 }
@@ -453,7 +455,7 @@ START_TEST(only_live_values_may_be_touched)
     ck_assert(!test_is_poisoned(live));
     ck_assert(!test_is_poisoned(live->value + LRU_FIRST_VALUE - 1));
     ck_assert(!test_is_poisoned(rest->value));
-    lru_retire(&lru, 1, UINT32_MAX);
+    lru_retire(&lru, 1, NOW, UINT32_MAX);
     ck_assert_int_eq(test_is_poisoned(&live->chain), TEST_POISONS);
     ck_assert_int_eq(test_is_poisoned(live->value + LRU_FIRST_VALUE - 1), TEST_POISONS);
     ck_assert_int_eq(test_is_poisoned(rest->value), TEST_POISONS);
@@ -519,8 +521,18 @@ static uint64_t model_find(struct lru_key key)
     return at;
 }
 
-static void model_drop(uint64_t at)
+static void model_drop(uint64_t at, int64_t now_ms)
 {
+    static const int64_t bounds_ms[] = {1000, 10000, 60000, 600000, 3600000, 86400000, 604800000};
+    const struct plain_entry *plain = &model.entries[at];
+    int64_t age = now_ms < plain->admitted_ms ? 0 : now_ms - plain->admitted_ms;
+    int row = 0;
+    for (size_t i = 0; i < COUNT_OF(bounds_ms); i++)
+        row += age > bounds_ms[i];
+    model.figures.lifetimes.counts[row]++;
+    model.figures.lifetimes.sum_ms += (uint64_t)age;
+    if ((uint64_t)age > model.figures.lifetimes.max_ms)
+        model.figures.lifetimes.max_ms = (uint64_t)age;
     model.blocks -= plain_blocks(model.entries[at].length);
     model.frees++;
     free(model.entries[at].value);
@@ -531,20 +543,11 @@ static void model_drop(uint64_t at)
 
 static void model_evict(int64_t now_ms)
 {
-    static const int64_t bounds_ms[] = {1000, 10000, 60000, 600000, 3600000, 86400000};
     const struct plain_entry *plain = &model.entries[0];
-    int64_t age = now_ms < plain->admitted_ms ? 0 : now_ms - plain->admitted_ms;
-    int row = 0;
-    for (size_t i = 0; i < COUNT_OF(bounds_ms); i++)
-        row += age > bounds_ms[i];
-    model.figures.ages[row]++;
-    model.figures.age_sum_ms += (uint64_t)age;
-    if ((uint64_t)age > model.figures.age_max_ms)
-        model.figures.age_max_ms = (uint64_t)age;
     model.figures.last_victim_idle_ms = now_ms < plain->last_ms ? 0 : now_ms - plain->last_ms;
     model.figures.evicted_unused += !plain->used;
     model.figures.evicted_size++;
-    model_drop(0);
+    model_drop(0, now_ms);
 }
 
 static bool model_admit(struct plain_entry plain, const char *value)
@@ -557,7 +560,7 @@ static bool model_admit(struct plain_entry plain, const char *value)
     uint64_t at = model_find(plain.key);
     if (at < model.count) {
         model.figures.replaced++;
-        model_drop(at);
+        model_drop(at, plain.admitted_ms);
     }
     while (model.blocks + blocks > model.blocks_max)
         model_evict(plain.admitted_ms);
@@ -582,14 +585,14 @@ static void model_use(uint64_t at, int64_t now_ms)
     model.entries[model.count - 1] = plain;
 }
 
-static void model_retire(uint64_t owner)
+static void model_retire(uint64_t owner, int64_t now_ms)
 {
     for (uint64_t at = model.count; at-- > 0;) {
         if (model.entries[at].owner != owner)
             continue;
         model.figures.evicted_retired++;
         model.figures.evicted_unused += !model.entries[at].used;
-        model_drop(at);
+        model_drop(at, now_ms);
     }
 }
 
@@ -722,8 +725,8 @@ START_TEST(churn_agrees_with_an_array)
             step_admit(&random, keys, owners, now_ms);
         } else {
             uint64_t owner = random_below(&random, owners);
-            lru_retire(&lru, owner, UINT32_MAX);
-            model_retire(owner);
+            lru_retire(&lru, owner, now_ms, UINT32_MAX);
+            model_retire(owner, now_ms);
         }
         check_figures(now_ms);
         check_order();
@@ -733,8 +736,8 @@ START_TEST(churn_agrees_with_an_array)
     lru_verify(&lru);
     CHECK_THAT(model.capacity / 8 < COST || model.figures.evicted_size > 1000);
     for (uint64_t owner = 0; owner < owners; owner++) {
-        lru_retire(&lru, owner, UINT32_MAX);
-        model_retire(owner);
+        lru_retire(&lru, owner, now_ms, UINT32_MAX);
+        model_retire(owner, now_ms);
     }
     check_figures(now_ms);
     CHECK_THAT(lru_held(&lru) == 0);
@@ -750,7 +753,7 @@ static void three_entries(void)
     begin(SMALL);
     for (uint64_t i = 0; i < 3; i++)
         ck_assert(admit(i, i, 100, NOW));
-    lru_retire(&lru, 1, UINT32_MAX);
+    lru_retire(&lru, 1, NOW, UINT32_MAX);
     lru_verify(&lru);
 }
 

@@ -20,6 +20,7 @@ struct report_fixture {
     struct ledger ledger;
     struct store store;
     uint64_t rejected[STATUS_COUNT];
+    uint64_t mismatches[POOL_COUNT];
     struct report_input input;
 };
 
@@ -45,10 +46,19 @@ static inline void fixture_world(struct world *world)
     fixture_number(&world->process, sizeof world->process / 8, 1001);
     world->process.cpu_seconds = 12.25;
     world->process.rss_bytes = 50 * FIXTURE_MIB;
-    world->cgroup = (struct world_cgroup){1, 2001, 2002, 2003, 2004, 2005};
+    world->cgroup = (struct world_cgroup){.version = 2,
+                                          .current_bytes = 2001,
+                                          .peak_bytes = 2002,
+                                          .limit_bytes = 2003,
+                                          .max_events = 2004,
+                                          .oom_kills = 2005,
+                                          .pressure_is_known = true,
+                                          .some = {0.25, 1.5, 2.5, 3.5},
+                                          .full = {4.5, 5.5, 6.5, 7.5}};
     struct world_requests *requests = &world->requests;
     fixture_number(requests, sizeof *requests / 8, 3001);
-    requests->oldest_age_ms = 1250;
+    requests->oldest_data_age_ms = 1250;
+    requests->oldest_operator_age_ms = 250;
     requests->lifetimes = (struct world_lifetimes){{1, 2, 3, 4, 5, 6}, 60500000, 15250000};
 }
 
@@ -102,12 +112,38 @@ static inline void fixture_tiers(struct report_history *history, uint64_t first)
     }
     history->sealed_windows = first + 50;
     history->skipped_windows = first + 51;
+    history->lifetimes = (struct lifetimes){{0, 0, 5, 7}, 900500, 120250};
+    for (int tier = 0; tier < TIER_COUNT; tier++)
+        history->oldest_age_ms[tier] = (int64_t)(first + 60 + (uint64_t)tier) * 1000;
 }
 
 static inline void fixture_cache(struct report_cache *cache)
 {
     fixture_number(&cache->figures, sizeof cache->figures / 8, 7001);
+    cache->figures.lifetimes = (struct lifetimes){{3, 2}, 11500, 6250};
     cache->oldest_age_ms = 7500;
+}
+
+/* Three points without a request, one of which had something in `growth`. */
+static inline void fixture_quiet(struct quiet_figures *quiet)
+{
+    *quiet = (struct quiet_figures){.points = 3, .failures = 1};
+    quiet->pool_failures[POOL_GROWTH] = 1;
+}
+
+/* All flat, after 20 blocks of six hours. */
+static inline void fixture_watch(struct watch_report *watch)
+{
+    *watch = (struct watch_report){.block_ms = 21600000, .blocks = 20, .worst = WATCH_COUNT};
+    for (uint32_t figure = 0; figure < WATCH_COUNT; figure++)
+        watch->findings[figure] = (struct watch_finding){
+            .value = 1000 + figure,
+            .capacity = figure < POOL_COUNT ? 10 * FIXTURE_MIB : 0,
+            .blocks = 20,
+            .slope = 0.5,
+            .low = -1.5,
+            .high = 2.5,
+        };
 }
 
 static inline void fixture_init(struct report_fixture *fixture)
@@ -123,9 +159,14 @@ static inline void fixture_init(struct report_fixture *fixture)
         .ledger = &fixture->ledger,
         .store = &fixture->store,
         .audits = 12,
+        .series_lifetimes = {{0, 0, 0, 0, 9, 4, 1}, 5000500, 700250},
+        .mismatch_by_pool = fixture->mismatches,
         .accepted_samples = 77,
         .rejected_samples = fixture->rejected,
     };
+    memset(fixture->mismatches, 0, sizeof fixture->mismatches);
+    fixture_quiet(&fixture->input.quiet);
+    fixture_watch(&fixture->input.watch);
     fixture_tiers(&fixture->input.history, 6001);
     fixture_tiers(&fixture->input.own_history, 6501);
     fixture_cache(&fixture->input.cache);
@@ -151,11 +192,41 @@ static inline void fixture_extreme_world(struct world *world)
     world->log_dropped = EXTREME;
     fixture_same(&world->process, sizeof world->process / 8, EXTREME);
     world->process.cpu_seconds = DBL_MIN; /* none above 0 is longer */
-    world->cgroup = (struct world_cgroup){UINT32_MAX, EXTREME, EXTREME, EXTREME, EXTREME, EXTREME};
+    const struct world_pressure pressure = {DBL_MIN, DBL_MIN, DBL_MIN, DBL_MIN};
+    world->cgroup = (struct world_cgroup){UINT32_MAX, EXTREME, EXTREME,  EXTREME, EXTREME,
+                                          EXTREME,    true,    pressure, pressure};
     fixture_same(&world->requests, sizeof world->requests / 8, EXTREME);
-    world->requests.oldest_age_ms = INT64_MAX;
+    world->requests.oldest_data_age_ms = world->requests.oldest_operator_age_ms = INT64_MAX;
     memset(world->requests.lifetimes.counts, 0, sizeof world->requests.lifetimes.counts);
     world->requests.lifetimes.counts[0] = EXTREME; /* the sum is as long as it gets */
+}
+
+/* Every bucket as long as it gets, the sum no longer than one. */
+static inline void fixture_extreme_lifetimes(struct lifetimes *lifetimes)
+{
+    *lifetimes = (struct lifetimes){.counts = {INT64_MAX}, .sum_ms = EXTREME, .max_ms = EXTREME};
+}
+
+static inline void fixture_extreme_watch(struct watch_report *watch)
+{
+    const struct watch_finding worst = {
+        .verdict = WATCH_LEAK,
+        .rising = true,
+        .value = -DBL_MIN,
+        .capacity = EXTREME,
+        .since_ms = INT64_MAX,
+        .full_at_ms = INT64_MAX,
+        .blocks = UINT32_MAX,
+        .slope = -DBL_MIN,
+        .low = -DBL_MIN,
+        .high = -DBL_MIN,
+    };
+    *watch = (struct watch_report){.block_ms = INT64_MAX,
+                                   .blocks = EXTREME,
+                                   .verdict = WATCH_TOO_EARLY,
+                                   .worst = WATCH_LATENCY};
+    for (uint32_t figure = 0; figure < WATCH_COUNT; figure++)
+        watch->findings[figure] = worst;
 }
 
 static inline void fixture_extreme(struct report_fixture *fixture)
@@ -171,6 +242,7 @@ static inline void fixture_extreme(struct report_fixture *fixture)
         account->capacity_bytes = EXTREME;
         atomic_store(&account->live_bytes, EXTREME);
         atomic_store(&account->peak_bytes, EXTREME);
+        atomic_store(&account->period_peak_bytes, EXTREME);
         atomic_store(&account->live_objects, EXTREME);
         atomic_store(&account->allocations, EXTREME);
         atomic_store(&account->frees, EXTREME);
@@ -178,6 +250,8 @@ static inline void fixture_extreme(struct report_fixture *fixture)
     }
     atomic_store(&fixture->ledger.peak_bytes, EXTREME);
     atomic_store(&fixture->ledger.peak_at_ms, INT64_MAX);
+    atomic_store(&fixture->ledger.period_peak_bytes, EXTREME);
+    atomic_store(&fixture->ledger.period_ms, INT64_MAX);
     fixture->store.families.live_count = UINT32_MAX;
     fixture_same(&fixture->store.late_samples, 8, EXTREME);
     fixture->store.created_series = UINT64_MAX - 1;
@@ -189,8 +263,11 @@ static inline void fixture_extreme(struct report_fixture *fixture)
     fixture_same(&fixture->input.own_history, sizeof fixture->input.own_history / 8,
                  EXTREME / 2 - 1);
     fixture_same(&fixture->input.cache, sizeof fixture->input.cache / 8, INT64_MAX);
-    memset(fixture->input.cache.figures.ages, 0, sizeof fixture->input.cache.figures.ages);
-    fixture->input.cache.figures.ages[0] = INT64_MAX;
+    fixture_same(&fixture->input.quiet, sizeof fixture->input.quiet / 8, EXTREME / 2 - 1);
+    fixture_extreme_watch(&fixture->input.watch);
+    fixture_extreme_lifetimes(&fixture->input.cache.figures.lifetimes);
+    fixture_extreme_lifetimes(&fixture->input.history.lifetimes);
+    fixture_extreme_lifetimes(&fixture->input.series_lifetimes);
 }
 
 #endif

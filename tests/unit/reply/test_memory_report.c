@@ -106,7 +106,8 @@ struct object {
 
 static const struct object objects[] = {
     {"", " schema now start status reasons live_bytes peak_bytes peak_at budget process plan "
-         "cgroup pools requests lifetimes cache windows own_windows audit "},
+         "cgroup pools requests lifetimes cache windows own_windows audit trend "
+         "period_peak_bytes period_start "},
     {"budget", " limit_bytes source planned_bytes reserved_bytes prefaulted headroom_bytes "
                "admission "},
     {"budget.admission", " state refused_total closed_without_reply_total "},
@@ -116,26 +117,33 @@ static const struct object objects[] = {
     {"process", " rss_bytes rss_peak_bytes rss_anon_bytes rss_file_bytes pss_bytes swap_bytes "
                 "virtual_bytes virtual_peak_bytes threads open_fds max_fds minor_faults_total "
                 "major_faults_total cpu_seconds_total malloc unaccounted_bytes "},
-    {"process.malloc", " in_use_bytes free_bytes mmap_bytes "},
+    {"process.malloc", " in_use_bytes free_bytes mmap_bytes base_bytes unexplained_bytes "},
     {"plan.0", " part bytes "},
-    {"cgroup", " version current_bytes peak_bytes limit_bytes events "},
+    {"cgroup", " version current_bytes peak_bytes limit_bytes events pressure "},
+    {"cgroup.pressure", " some full "},
+    {"cgroup.pressure.full", " avg10 avg60 avg300 total_seconds "},
     {"cgroup.events", " max oom_kill "},
-    {"pools.0", " name kind lifetime capacity_bytes live_bytes peak_bytes live_objects "
-                "allocations_total frees_total refusals_total "},
+    {"pools.0", " name kind lifetime capacity_bytes live_bytes peak_bytes period_peak_bytes "
+                "live_objects allocations_total frees_total refusals_total "
+                "oldest_object_age_seconds "},
+    {"pools.1", " name kind lifetime capacity_bytes live_bytes peak_bytes period_peak_bytes "
+                "live_objects allocations_total frees_total refusals_total "},
     {"pools.0.refusals_total", " capacity "},
     {"requests", " live live_bytes peak_bytes oldest_age_seconds completed_total "},
-    {"lifetimes", " request "},
+    {"lifetimes", " request cached series window "},
+    {"lifetimes.cached", " le cumulative count sum max "},
     {"lifetimes.request", " le cumulative count sum max "},
     {"cache", " policy entries live_bytes capacity_bytes hits_total misses_total admitted_total "
-              "rejected_total evictions_total evicted_unused_total age_at_eviction_seconds "
+              "rejected_total evictions_total evicted_unused_total "
               "last_evicted_idle_seconds oldest_entry_age_seconds seconds_saved_total "},
     {"cache.rejected_total", " too_large "},
     {"cache.evictions_total", " size retired "},
-    {"cache.age_at_eviction_seconds", " le cumulative count sum max "},
     {"windows.0", " tier capacity_bytes live_bytes retention_seconds records sealed_total "
                   "left_total "},
     {"own_windows.2", " tier retention_seconds records sealed_total left_total "},
-    {"audit", " ledger_mismatch_bytes audits "},
+    {"audit", " ledger_mismatch_bytes audits quiet_points quiet_point_failures "
+              "quiet_point_failing "},
+    {"trend", " verdict worst "},
 };
 
 START_TEST(object_has_these_members_and_no_other)
@@ -218,6 +226,9 @@ static const struct {
     {"windows.2.left_total", &fixture.input.history.tiers[2].left},
     {"own_windows.1.records", &fixture.input.own_history.tiers[1].records},
     {"audit.audits", &fixture.input.audits},
+    {"audit.quiet_points", &fixture.input.quiet.points},
+    {"audit.quiet_point_failures", &fixture.input.quiet.failures},
+    {"process.malloc.base_bytes", &fixture.world.process.malloc_base_bytes},
     {"audit.ledger_mismatch_bytes", &fixture.input.ledger_mismatch_bytes},
 };
 
@@ -243,7 +254,14 @@ START_TEST(words_and_times_are_as_documented)
     ck_assert_double_eq(real("process.cpu_seconds_total"), 12.25);
     ck_assert_str_eq(string("budget.source"), "flag");
     ck_assert(json_is_true(member("budget.prefaulted")));
-    ck_assert_int_eq(integer("cgroup.version"), 1);
+    ck_assert_int_eq(integer("cgroup.version"), 2);
+    ck_assert_double_eq(real("cgroup.pressure.some.avg10"), 0.25);
+    ck_assert_double_eq(real("cgroup.pressure.some.avg300"), 2.5);
+    ck_assert_double_eq(real("cgroup.pressure.full.avg60"), 5.5);
+    ck_assert_double_eq(real("cgroup.pressure.full.total_seconds"), 7.5);
+    ck_assert_str_eq(string("trend.verdict"), "flat");
+    ck_assert(json_is_null(member("trend.worst")));
+    ck_assert(json_is_null(member("period_start")));
 }
 END_TEST
 
@@ -282,6 +300,7 @@ START_TEST(pools_have_a_row_each_and_add_up)
         ck_assert_str_eq(string(pool_path(pool, "lifetime")), pool_rows[pool].lifetime);
         ck_assert_int_eq(integer(pool_path(pool, "live_bytes")), 1000 * (pool + 1));
         ck_assert_int_eq(integer(pool_path(pool, "peak_bytes")), 1000 * (pool + 1) + 7);
+        ck_assert_int_eq(integer(pool_path(pool, "period_peak_bytes")), 1000 * (pool + 1) + 7);
         ck_assert_int_eq(integer(pool_path(pool, "live_objects")), 1);
         ck_assert_int_eq(integer(pool_path(pool, "allocations_total")), 2);
         ck_assert_int_eq(integer(pool_path(pool, "frees_total")), 1);
@@ -310,9 +329,9 @@ START_TEST(lifetimes_are_cumulative)
     static const double bounds[] = {0.001, 0.01, 0.1, 1, 10};
     static const json_int_t cumulative[] = {1, 3, 6, 10, 15};
     write_report();
-    ck_assert_uint_eq(json_array_size(member("lifetimes.request.le")), LIFETIME_BOUNDS);
-    ck_assert_uint_eq(json_array_size(member("lifetimes.request.cumulative")), LIFETIME_BOUNDS);
-    for (int i = 0; i < LIFETIME_BOUNDS; i++) {
+    ck_assert_uint_eq(json_array_size(member("lifetimes.request.le")), REQUEST_BOUNDS);
+    ck_assert_uint_eq(json_array_size(member("lifetimes.request.cumulative")), REQUEST_BOUNDS);
+    for (int i = 0; i < REQUEST_BOUNDS; i++) {
         char path[48];
         snprintf(path, sizeof path, "lifetimes.request.le.%d", i);
         ck_assert_double_eq(real(path), bounds[i]);
@@ -325,18 +344,87 @@ START_TEST(lifetimes_are_cumulative)
 }
 END_TEST
 
+static void check_lifetimes(const char *name, const json_int_t *cumulative, json_int_t count,
+                            double sum, double max)
+{
+    static const double bounds[] = {1, 10, 60, 600, 3600, 86400, 604800};
+    char path[64];
+    for (int i = 0; i < LIFETIME_BOUNDS; i++) {
+        snprintf(path, sizeof path, "lifetimes.%s.le.%d", name, i);
+        ck_assert_double_eq(real(path), bounds[i]);
+        snprintf(path, sizeof path, "lifetimes.%s.cumulative.%d", name, i);
+        ck_assert_int_eq(integer(path), cumulative[i]);
+    }
+    snprintf(path, sizeof path, "lifetimes.%s.count", name);
+    ck_assert_int_eq(integer(path), count);
+    snprintf(path, sizeof path, "lifetimes.%s.sum", name);
+    ck_assert_double_eq(real(path), sum);
+    snprintf(path, sizeof path, "lifetimes.%s.max", name);
+    ck_assert_double_eq(real(path), max);
+}
+
+START_TEST(each_lifetime_has_its_own)
+{
+    write_report();
+    check_lifetimes("cached", (json_int_t[]){3, 5, 5, 5, 5, 5, 5}, 5, 11.5, 6.25);
+    check_lifetimes("series", (json_int_t[]){0, 0, 0, 0, 9, 13, 14}, 14, 5000.5, 700.25);
+    check_lifetimes("window", (json_int_t[]){0, 0, 5, 12, 12, 12, 12}, 12, 900.5, 120.25);
+}
+END_TEST
+
+START_TEST(oldest_objects_are_told_where_they_are_known)
+{
+    write_report();
+    ck_assert_double_eq(real(pool_path(POOL_REQUESTS, "oldest_object_age_seconds")), 1.25);
+    ck_assert_double_eq(real(pool_path(POOL_RESERVE, "oldest_object_age_seconds")), 0.25);
+    ck_assert_double_eq(real(pool_path(POOL_WINDOWS_MIDDLE, "oldest_object_age_seconds")), 6062);
+    ck_assert_double_eq(real(pool_path(POOL_CACHE, "oldest_object_age_seconds")), 7.5);
+    ck_assert_ptr_null(find(pool_path(POOL_SERIES, "oldest_object_age_seconds")));
+}
+END_TEST
+
+START_TEST(a_period_has_peaks_of_its_own)
+{
+    ledger_begin_period(&fixture.ledger, 1795378000500);
+    write_report();
+    ck_assert_double_eq(real("period_start"), 1795378000.5);
+    ck_assert_int_eq(integer("period_peak_bytes"), integer("live_bytes"));
+    ck_assert_int_eq(integer("peak_bytes"), integer("live_bytes") + 7);
+    ck_assert_int_eq(integer(pool_path(POOL_SERIES, "period_peak_bytes")),
+                     integer(pool_path(POOL_SERIES, "live_bytes")));
+    ck_assert_int_eq(integer(pool_path(POOL_SERIES, "peak_bytes")),
+                     integer(pool_path(POOL_SERIES, "live_bytes")) + 7);
+}
+END_TEST
+
+START_TEST(pools_that_fail_at_quiet_points_are_named)
+{
+    fixture.input.quiet.since_ms[POOL_GROWTH] = 1795378400250;
+    write_report();
+    ck_assert_uint_eq(json_array_size(member("audit.quiet_point_failing")), 1);
+    ck_assert_str_eq(string("audit.quiet_point_failing.0.pool"), "growth");
+    ck_assert_int_eq(integer("audit.quiet_point_failing.0.failures"), 1);
+    ck_assert_double_eq(real("audit.quiet_point_failing.0.since"), 1795378400.25);
+}
+END_TEST
+
 START_TEST(what_the_system_does_not_tell_is_left_out)
 {
     fixture_same(&fixture.world.process, sizeof fixture.world.process / 8, WORLD_UNKNOWN);
     fixture.world.process.cpu_seconds = 1;
     fixture.world.process.threads = 7;
-    fixture.world.cgroup = (struct world_cgroup){
-        2, 5, WORLD_UNKNOWN, WORLD_UNKNOWN, WORLD_UNKNOWN, 3};
+    fixture.world.cgroup = (struct world_cgroup){.version = 1,
+                                                 .current_bytes = 5,
+                                                 .peak_bytes = WORLD_UNKNOWN,
+                                                 .limit_bytes = WORLD_UNKNOWN,
+                                                 .max_events = WORLD_UNKNOWN,
+                                                 .oom_kills = 3};
     write_report();
     ck_assert_uint_eq(json_object_size(member("process")), 2);
     ck_assert_int_eq(integer("process.threads"), 7);
     ck_assert_ptr_null(find("cgroup.peak_bytes"));
     ck_assert(json_is_null(member("cgroup.limit_bytes")));
+    ck_assert(json_is_null(member("cgroup.pressure")));
     ck_assert_uint_eq(json_object_size(member("cgroup.events")), 1);
     ck_assert_int_eq(integer("cgroup.events.oom_kill"), 3);
 }
@@ -437,6 +525,65 @@ START_TEST(ledger_error_is_worst_and_hides_nothing)
 }
 END_TEST
 
+/* ---- what is watched ---- */
+
+#define HOUR_MS INT64_C(3600000)
+
+static const struct {
+    uint32_t figure;
+    enum watch_verdict verdict;
+    int64_t full_in_ms; /* 0: not known */
+    const char *status;
+    const char *code; /* NULL: no reason */
+    const char *subject;
+} findings[] = {
+    {POOL_GROWTH, WATCH_LEAK, 0, "leak_suspected", "leak", "pool"},
+    {WATCH_DESCRIPTORS, WATCH_LEAK, 0, "leak_suspected", "leak", "figure"},
+    {WATCH_HEAP, WATCH_GROWING, 0, "leak_suspected", "growing", "figure"},
+    {WATCH_RSS, WATCH_GROWING, 0, "leak_suspected", "growing", "figure"},
+    {WATCH_LATENCY, WATCH_GROWING, 0, "ok", "slowing", "figure"},
+    {WATCH_CPU, WATCH_GROWING, 0, "ok", "slowing", "figure"},
+    {POOL_SERIES, WATCH_FILLING, 23 * HOUR_MS, "pressure", "pool_filling", "pool"},
+    {POOL_SERIES, WATCH_FILLING, 25 * HOUR_MS, "ok", NULL, NULL},
+    {POOL_SERIES, WATCH_FILLING, 0, "ok", NULL, NULL},
+    {POOL_SERIES, WATCH_TOO_EARLY, 0, "ok", NULL, NULL},
+};
+
+START_TEST(verdict_follows_from_what_is_watched)
+{
+    struct watch_finding *finding = &fixture.input.watch.findings[findings[_i].figure];
+    finding->verdict = findings[_i].verdict;
+    if (findings[_i].full_in_ms != 0)
+        finding->full_at_ms = fixture.world.now_ms + findings[_i].full_in_ms;
+    fixture.input.watch.verdict = findings[_i].verdict;
+    fixture.input.watch.worst = findings[_i].figure;
+    write_report();
+    const char *name = watch_row(findings[_i].figure).name;
+    ck_assert_str_eq(string("trend.worst"), name);
+    ck_assert_str_eq(string("trend.verdict"), watch_verdict_name(findings[_i].verdict));
+    ck_assert_str_eq(string("status"), findings[_i].status);
+    ck_assert_uint_eq(json_array_size(member("reasons")), findings[_i].code != NULL);
+    if (findings[_i].code == NULL)
+        return;
+    ck_assert_str_eq(string("reasons.0.code"), findings[_i].code);
+    ck_assert_str_eq(json_string_value(json_object_get(member("reasons.0"), findings[_i].subject)),
+                     name);
+    ck_assert_uint_gt(strlen(string("reasons.0.text")), 20);
+    ck_assert_ptr_null(find("reasons.0.ratio"));
+}
+END_TEST
+
+START_TEST(rings_may_fill)
+{
+    struct watch_finding *finding = &fixture.input.watch.findings[POOL_WINDOWS_FINE];
+    finding->verdict = WATCH_FILLING;
+    finding->full_at_ms = fixture.world.now_ms + 1;
+    finding->by_design = true;
+    write_report();
+    ck_assert_str_eq(string("status"), "ok");
+}
+END_TEST
+
 START_TEST(stopping_is_said_before_busy)
 {
     fixture.world.stopping = true;
@@ -481,6 +628,12 @@ START_TEST(malloc_explains_what_it_holds_up_to_its_plan)
     ck_assert_int_eq(unaccounted(50), FIXTURE_MIB + FIXTURE_MIB / 4);
     process->malloc_in_use_bytes = 30 * FIXTURE_MIB; /* a leak is no part of the plan */
     ck_assert_int_eq(unaccounted(79), 29 * FIXTURE_MIB);
+    fixture.world.requests.connections = 0;
+    process->malloc_free_bytes = process->malloc_mmap_bytes = 0;
+    process->malloc_in_use_bytes = process->malloc_base_bytes + FIXTURE_MIB; /* nor while it is small */
+    json_int_t base = (json_int_t)process->malloc_base_bytes;
+    ck_assert_int_eq(unaccounted(50), 2 * (json_int_t)FIXTURE_MIB - base);
+    ck_assert_int_eq(integer("process.malloc.unexplained_bytes"), FIXTURE_MIB);
 }
 END_TEST
 
@@ -579,6 +732,12 @@ Suite *memory_report_suite(void)
     tcase_add_test(tcase, pools_have_a_row_each_and_add_up);
     tcase_add_test(tcase, peak_is_never_below_what_is_live);
     tcase_add_test(tcase, lifetimes_are_cumulative);
+    tcase_add_test(tcase, each_lifetime_has_its_own);
+    tcase_add_test(tcase, oldest_objects_are_told_where_they_are_known);
+    tcase_add_test(tcase, a_period_has_peaks_of_its_own);
+    tcase_add_test(tcase, pools_that_fail_at_quiet_points_are_named);
+    tcase_add_loop_test(tcase, verdict_follows_from_what_is_watched, 0, ROWS(findings));
+    tcase_add_test(tcase, rings_may_fill);
     tcase_add_test(tcase, what_the_system_does_not_tell_is_left_out);
     tcase_add_test(tcase, no_cgroup_is_null);
     tcase_add_loop_test(tcase, verdict_follows_from_how_full_a_pool_is, 0, ROWS(verdicts));

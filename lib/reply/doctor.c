@@ -1,0 +1,366 @@
+/* doctor.c: see doctor.h. */
+#include "reply/doctor.h"
+
+#include "reply/memory_verdict.h"
+
+#include <math.h>
+
+/* What the parts of the text are written from. */
+struct visit {
+    struct writer *writer;
+    const struct doctor_input *input;
+    const struct report_input *report;
+    struct report_sums sums;
+    uint32_t count; /* of complaints so far */
+};
+
+/* ---- words ---- */
+
+/* "512 B", "48.0 KiB", "3.1 MiB" */
+static void say_bytes(struct writer *writer, double bytes)
+{
+    static const char *const units[] = {" B", " KiB", " MiB", " GiB", " TiB"};
+    int unit = 0;
+    for (; bytes >= 1024 && unit < 4; unit++)
+        bytes /= 1024;
+    writer_u64(writer, (uint64_t)bytes);
+    if (unit > 0) {
+        writer_char(writer, '.');
+        writer_u64(writer, (uint64_t)(bytes * 10) % 10);
+    }
+    writer_string(writer, units[unit]);
+}
+
+/* "40 seconds", "12 minutes", "3 hours", "5 days": the largest unit of which there are two. */
+static void say_duration(struct writer *writer, int64_t ms)
+{
+    static const struct {
+        int64_t ms;
+        const char *name;
+    } units[] = {{86400000, " days"}, {3600000, " hours"}, {60000, " minutes"}, {1000, " seconds"}};
+    int unit = 0;
+    while (unit < 3 && ms < 2 * units[unit].ms)
+        unit++;
+    writer_i64(writer, ms / units[unit].ms);
+    writer_string(writer, units[unit].name);
+}
+
+static void say_value(struct writer *writer, uint32_t figure, double value)
+{
+    const char *unit = watch_row(figure).unit;
+    if (unit[0] == 'b') {
+        say_bytes(writer, value);
+    } else if (unit[0] == 's') {
+        writer_number(writer, round(value * 1e6));
+        writer_string(writer, " us");
+    } else {
+        writer_number(writer, round(value * 10) / 10);
+    }
+}
+
+static void begin(struct visit *visit)
+{
+    writer_string(visit->writer, "\n");
+    writer_u64(visit->writer, ++visit->count);
+    writer_string(visit->writer, ". ");
+}
+
+static void line(struct visit *visit, const char *text)
+{
+    writer_string(visit->writer, "   ");
+    writer_string(visit->writer, text);
+    writer_char(visit->writer, '\n');
+}
+
+/* ---- who, and what to set ---- */
+
+static const char *advice_on(uint32_t figure)
+{
+    static const struct {
+        uint32_t figure;
+        const char *advice;
+    } rows[] = {
+        {POOL_SERIES, "raise series.max (and memory), or send fewer label values"},
+        {POOL_INDEX, "raise series.max (and memory), or send fewer label values"},
+        {POOL_LABELS, "raise series.label_bytes (and memory), or send shorter labels"},
+        {POOL_FAMILIES, "raise limits.families (and memory), or send fewer metrics"},
+        {POOL_HISTOGRAMS, "raise histograms.max (and memory), or send fewer of them"},
+        {POOL_BUCKETS, "raise buckets.max (and memory), or send fewer of them"},
+        {POOL_SETS, "raise sets.max (and memory), or send fewer of them"},
+        {POOL_GROWTH, "raise requests.bytes (and memory), or send smaller bodies at once"},
+        {POOL_CONNECTIONS, "raise server.connections (and memory), or close idle connections"},
+        {WATCH_LATENCY, "compare /v1/query?metric=mayfly_process_cpu_seconds_total with the load"},
+        {WATCH_CPU, "compare /v1/cardinality with that of a day ago: more series cost more"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].figure == figure)
+            return rows[i].advice;
+    }
+    return "take a snapshot (POST /memory/snapshots), wait, and GET /memory/diff; with trace: true "
+           "GET /memory/sites names the line";
+}
+
+static bool is_of_series(uint32_t figure)
+{
+    return figure == POOL_SERIES || figure == POOL_INDEX || figure == POOL_LABELS ||
+           figure == POOL_HISTOGRAMS || figure == POOL_BUCKETS || figure == POOL_SETS;
+}
+
+static void say_metrics(struct visit *visit)
+{
+    const struct doctor_input *input = visit->input;
+    writer_string(visit->writer, "   most series: ");
+    for (uint32_t i = 0; i < input->metric_count; i++) {
+        const struct doctor_metric *metric = &input->metrics[i];
+        writer_string(visit->writer, i == 0 ? "" : ", ");
+        writer_bytes(visit->writer, (struct bytes){metric->name, metric->name_length});
+        writer_string(visit->writer, " (");
+        writer_u64(visit->writer, metric->series);
+        writer_char(visit->writer, ')');
+    }
+    writer_string(visit->writer, "; GET /v1/cardinality has more\n");
+}
+
+static void say_requests(struct visit *visit)
+{
+    const struct world_requests *requests = &visit->report->world->requests;
+    int64_t oldest = requests->oldest_data_age_ms;
+    writer_string(visit->writer, "   ");
+    writer_u64(visit->writer, requests->live);
+    writer_string(visit->writer, " requests in flight, the oldest for ");
+    say_duration(visit->writer, oldest);
+    writer_string(visit->writer, "; GET /memory/holders names them\n");
+}
+
+static void say_holders(struct visit *visit, uint32_t figure)
+{
+    if (is_of_series(figure) && visit->input->metric_count > 0)
+        say_metrics(visit);
+    else if (figure == POOL_GROWTH || figure == POOL_REQUESTS)
+        say_requests(visit);
+}
+
+/* ---- the verdict's reasons ---- */
+
+static void say_rate(struct visit *visit, uint32_t figure, const struct watch_finding *finding)
+{
+    if (finding->verdict != WATCH_FILLING && finding->verdict != WATCH_GROWING)
+        return;
+    writer_string(visit->writer, ", ");
+    say_value(visit->writer, figure, finding->slope);
+    writer_string(visit->writer, " an hour (99 % sure: ");
+    say_value(visit->writer, figure, finding->low);
+    writer_string(visit->writer, " to ");
+    say_value(visit->writer, figure, finding->high);
+    writer_char(visit->writer, ')');
+}
+
+static void say_finding(struct visit *visit, uint32_t figure)
+{
+    const struct watch_finding *finding = &visit->report->watch.findings[figure];
+    int64_t now_ms = visit->report->world->now_ms;
+    writer_string(visit->writer, "   now ");
+    if (figure < POOL_COUNT) {
+        say_bytes(visit->writer, (double)visit->sums.pools[figure].live_bytes);
+        writer_string(visit->writer, " of ");
+        say_bytes(visit->writer, (double)visit->sums.pools[figure].capacity_bytes);
+    } else {
+        say_value(visit->writer, figure, finding->value);
+    }
+    say_rate(visit, figure, finding);
+    if (finding->since_ms != 0) {
+        writer_string(visit->writer, ", for ");
+        say_duration(visit->writer, (int64_t)lifetime_ms(finding->since_ms, now_ms));
+    }
+    if (finding->full_at_ms > now_ms) {
+        writer_string(visit->writer, "; full in ");
+        say_duration(visit->writer, finding->full_at_ms - now_ms);
+    } else if (finding->full_at_ms != 0) {
+        writer_string(visit->writer, "; full now");
+    }
+    writer_char(visit->writer, '\n');
+}
+
+static void say_reason(struct visit *visit, const struct memory_reason *reason)
+{
+    begin(visit);
+    if (reason->figure != WATCH_COUNT) {
+        writer_string(visit->writer, watch_row(reason->figure).name);
+        writer_string(visit->writer, ": ");
+    }
+    writer_string(visit->writer, reason->code);
+    writer_string(visit->writer, "\n");
+    line(visit, reason->text);
+    if (reason->figure == WATCH_COUNT)
+        return;
+    say_finding(visit, reason->figure);
+    say_holders(visit, reason->figure);
+    line(visit, advice_on(reason->figure));
+}
+
+/* ---- what no reason says ---- */
+
+static void check_limit(struct visit *visit)
+{
+    uint64_t rss = visit->report->world->process.rss_bytes;
+    if (rss == WORLD_UNKNOWN || rss <= visit->report->plan->settings.memory)
+        return;
+    begin(visit);
+    writer_string(visit->writer, "resident memory is above memory\n");
+    line(visit, "the plan is wrong about something outside of the region; this is a bug of mayfly");
+}
+
+/* Half of what was given up had never been used, and that was not a handful. */
+static void check_cache(struct visit *visit)
+{
+    const struct lru_figures *cache = &visit->report->cache.figures;
+    if (cache->evicted_size < 1000 || cache->evicted_unused * 2 < cache->evicted_size)
+        return;
+    begin(visit);
+    writer_string(visit->writer, "cache: too small for what is asked\n   ");
+    writer_u64(visit->writer, cache->evicted_unused);
+    writer_string(visit->writer, " of ");
+    writer_u64(visit->writer, cache->evicted_size);
+    writer_string(visit->writer, " results were given up for room before they were used once\n");
+    line(visit, "raise cache.bytes, or ask longer steps and fewer groups");
+}
+
+static void check_overflow(struct visit *visit)
+{
+    if (visit->report->overflowed_samples == 0)
+        return;
+    begin(visit);
+    writer_string(visit->writer, "series: samples overflowed\n   ");
+    writer_u64(visit->writer, visit->report->overflowed_samples);
+    writer_string(visit->writer, " samples went to overflow series since the start; totals are "
+                                 "right, sums by label undercount\n");
+    if (visit->input->metric_count > 0)
+        say_metrics(visit);
+    line(visit, advice_on(POOL_SERIES));
+}
+
+static void check_refusals(struct visit *visit)
+{
+    const uint64_t *refused = visit->report->world->requests.refused;
+    if (refused[STATUS_BUSY] == 0)
+        return;
+    begin(visit);
+    writer_string(visit->writer, "requests: refused for want of memory\n   ");
+    writer_u64(visit->writer, refused[STATUS_BUSY]);
+    writer_string(visit->writer, " requests were answered 503 since the start\n");
+    line(visit, advice_on(POOL_GROWTH));
+}
+
+/* Beside the ratio, less than what a burst of connections may take of the kernel's. */
+#define CGROUP_LEFT_BYTES ((uint64_t)4 << 20)
+
+static void check_cgroup(struct visit *visit)
+{
+    const struct world_cgroup *cgroup = &visit->report->world->cgroup;
+    if (cgroup->version == 0 || cgroup->limit_bytes == WORLD_UNKNOWN ||
+        cgroup->current_bytes == WORLD_UNKNOWN)
+        return;
+    uint64_t left = report_less(cgroup->limit_bytes, cgroup->current_bytes);
+    if (left > cgroup->limit_bytes / 10 || left > CGROUP_LEFT_BYTES)
+        return;
+    begin(visit);
+    writer_string(visit->writer, "cgroup: nearly at its limit\n   ");
+    say_bytes(visit->writer, (double)left);
+    writer_string(visit->writer, " left of ");
+    say_bytes(visit->writer, (double)cgroup->limit_bytes);
+    writer_string(visit->writer, ", page cache included\n");
+    line(visit, "raise the limit, or lower memory, server.connections or server.socket_bytes");
+}
+
+static void check_swap(struct visit *visit)
+{
+    uint64_t swapped = visit->report->world->process.swap_bytes;
+    if (swapped == WORLD_UNKNOWN || swapped < (uint64_t)1 << 20)
+        return;
+    begin(visit);
+    writer_string(visit->writer, "swap: ");
+    say_bytes(visit->writer, (double)swapped);
+    writer_string(visit->writer, " of the process are swapped out\n");
+    line(visit, "the machine is short of memory; requests that need it wait for the disk");
+}
+
+static void check_early(struct visit *visit)
+{
+    const struct watch_report *watch = &visit->report->watch;
+    for (uint32_t figure = 0; figure < WATCH_COUNT; figure++) {
+        if (!watch->findings[figure].rising || watch->findings[figure].by_design)
+            continue;
+        begin(visit);
+        writer_string(visit->writer, watch_row(figure).name);
+        writer_string(visit->writer, ": higher than a day ago, all day\n");
+        say_finding(visit, figure);
+        line(visit, "it is too early to say more: three and a half days make a verdict");
+    }
+}
+
+/* ---- the whole ---- */
+
+static void say_how_much(struct visit *visit)
+{
+    struct writer *writer = visit->writer;
+    const struct world *world = visit->report->world;
+    writer_string(writer, "mayfly ");
+    writer_string(writer, world->version);
+    writer_string(writer, ", up for ");
+    say_duration(writer, (int64_t)lifetime_ms(world->start_ms, world->now_ms));
+    if (world->process.rss_bytes != WORLD_UNKNOWN) {
+        writer_string(writer, "\n");
+        say_bytes(writer, (double)world->process.rss_bytes);
+        writer_string(writer, " resident of the ");
+        say_bytes(writer, (double)visit->report->plan->settings.memory);
+        writer_string(writer, " of memory");
+    }
+    writer_string(writer, "\n");
+    say_bytes(writer, (double)visit->sums.live_bytes);
+    writer_string(writer, " live in the pools, at most ");
+    say_bytes(writer, (double)visit->sums.peak_bytes);
+    writer_string(writer, " so far\n");
+}
+
+static void say_trend(struct visit *visit)
+{
+    const struct watch_report *watch = &visit->report->watch;
+    struct writer *writer = visit->writer;
+    writer_string(writer, "trend: ");
+    writer_string(writer, watch_verdict_name(watch->verdict));
+    if (watch->worst != WATCH_COUNT) {
+        writer_string(writer, ", worst is ");
+        writer_string(writer, watch_row(watch->worst).name);
+    }
+    if (watch->verdict == WATCH_TOO_EARLY) {
+        writer_string(writer, "; exact checks hold now, a verdict on slow growth takes ");
+        int64_t left = (int64_t)(TREND_BLOCKS_MIN - watch->blocks) * watch->block_ms;
+        say_duration(writer, left);
+        writer_string(writer, " more");
+    }
+    writer_string(writer, "\nquiet points: ");
+    writer_u64(writer, visit->report->quiet.points);
+    writer_string(writer, ", failed: ");
+    writer_u64(writer, visit->report->quiet.failures);
+    writer_string(writer, "\n");
+}
+
+void doctor_write(struct writer *writer, const struct doctor_input *input)
+{
+    struct visit visit = {.writer = writer, .input = input, .report = input->report};
+    visit.sums = report_sums_make(input->report);
+    struct memory_verdict verdict = memory_verdict_make(input->report, &visit.sums);
+    say_how_much(&visit);
+    say_trend(&visit);
+    for (uint32_t i = 0; i < verdict.count; i++)
+        say_reason(&visit, &verdict.reasons[i]);
+    check_limit(&visit);
+    check_overflow(&visit);
+    check_refusals(&visit);
+    check_cache(&visit);
+    check_cgroup(&visit);
+    check_swap(&visit);
+    check_early(&visit);
+    if (visit.count == 0)
+        writer_string(writer, "\nNothing is wrong.\n");
+}
