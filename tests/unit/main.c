@@ -27,7 +27,10 @@
     ROW(ring)                                                                                      \
     ROW(label_blocks)                                                                              \
     ROW(lru)                                                                                       \
+    ROW(quiet)                                                                                     \
+    ROW(snapshots)                                                                                 \
     ROW(trend)                                                                                     \
+    ROW(watch)                                                                                     \
     ROW(label_set)                                                                                 \
     ROW(line_reader)                                                                               \
     ROW(line_shape)                                                                                \
@@ -58,6 +61,8 @@
     ROW(query_reply)                                                                               \
     ROW(exposition)                                                                                \
     ROW(memory_report)                                                                             \
+    ROW(watch_replies)                                                                             \
+    ROW(doctor)                                                                                    \
     ROW(self_report)                                                                               \
     ROW(summary_reply)                                                                             \
     ROW(plan)                                                                                      \

@@ -50,6 +50,29 @@ START_TEST(row_is_complete)
 }
 END_TEST
 
+/* ---- peaks ---- */
+
+START_TEST(a_period_has_its_own_peaks_and_those_of_all_time_stay)
+{
+    ledger_take(&ledger, POOL_SERIES, 900);
+    ledger_give(&ledger, POOL_SERIES, 900);
+    ledger_take(&ledger, POOL_SERIES, 100);
+    ledger_begin_period(&ledger, 5000);
+    ck_assert_uint_eq(ledger_figures(&ledger, POOL_SERIES).period_peak_bytes, 100);
+    ledger_grow(&ledger, POOL_SERIES, 300);
+    ledger_shrink(&ledger, POOL_SERIES, 200);
+    ck_assert_uint_eq(ledger_figures(&ledger, POOL_SERIES).period_peak_bytes, 400);
+    ck_assert_uint_eq(ledger_figures(&ledger, POOL_SERIES).peak_bytes, 900);
+    ck_assert_uint_eq(atomic_load(&ledger.period_peak_bytes), 400);
+    ck_assert_uint_eq(atomic_load(&ledger.peak_bytes), 900);
+    ck_assert_int_eq(atomic_load(&ledger.period_ms), 5000);
+    ledger_grow(&ledger, POOL_SERIES, 900);
+    ck_assert_uint_eq(ledger_figures(&ledger, POOL_SERIES).period_peak_bytes, 1100);
+    ck_assert_uint_eq(ledger_figures(&ledger, POOL_SERIES).peak_bytes, 1100);
+    ck_assert_uint_eq(atomic_load(&ledger.peak_bytes), 1100);
+}
+END_TEST
+
 /* ---- arithmetic ---- */
 
 START_TEST(one_account_counts_what_passes_its_door)
@@ -238,6 +261,7 @@ Suite *ledger_suite(void)
     tcase_add_checked_fixture(accounts, setup, NULL);
     tcase_add_loop_test(accounts, row_is_complete, 0, POOL_COUNT);
     tcase_add_test(accounts, one_account_counts_what_passes_its_door);
+    tcase_add_test(accounts, a_period_has_its_own_peaks_and_those_of_all_time_stay);
     tcase_add_test(accounts, a_visit_is_born_and_gone_and_leaves_its_peak);
     tcase_add_test(accounts, the_peak_of_all_is_that_of_their_sum_and_knows_its_time);
     tcase_add_test(accounts, a_full_account_is_within_its_capacity);

@@ -293,6 +293,31 @@ START_TEST(a_replacement_of_equal_size_evicts_nobody)
 }
 END_TEST
 
+/* ---- who holds it ---- */
+
+START_TEST(the_largest_of_the_most_recently_used_are_told)
+{
+    static const uint64_t sizes[] = {2000, 10, 300, 5000, 50, 300, 1000};
+    struct lru_holder held[4];
+    begin(1 << 20);
+    ck_assert_uint_eq(lru_largest(&lru, 100, held, 4), 0);
+    for (uint64_t i = 0; i < COUNT_OF(sizes); i++)
+        ck_assert(admit(i, 1, sizes[i], NOW + (int64_t)i));
+    ck_assert(holds(3, 5000, NOW + 50));
+    ck_assert_uint_eq(lru_largest(&lru, 100, held, 4), 4);
+    ck_assert_int_eq(held[0].admitted_ms, NOW + 3);
+    ck_assert_int_eq(held[0].used_ms, NOW + 50);
+    ck_assert_int_eq(held[1].admitted_ms, NOW + 0);
+    ck_assert_int_eq(held[1].used_ms, LRU_NEVER);
+    ck_assert_int_eq(held[2].admitted_ms, NOW + 6);
+    ck_assert_uint_eq(held[3].live_bytes, 3 * COST); /* 300 bytes: 56, 124 and 120 */
+    ck_assert_uint_eq(lru_largest(&lru, 3, held, 4), 3); /* the oldest, of 2,000, is not looked at */
+    ck_assert_int_eq(held[1].admitted_ms, NOW + 6);
+    ck_assert_uint_eq(lru_largest(&lru, 100, held, 1), 1);
+    ck_assert_int_eq(held[0].admitted_ms, NOW + 3);
+}
+END_TEST
+
 /* ---- owners ---- */
 
 START_TEST(retiring_drops_the_owners_entries_and_no_others)
@@ -936,6 +961,7 @@ static TCase *promises(void)
     tcase_add_test(cache, keys_are_compared_whole);
     tcase_add_test(cache, an_equal_key_replaces_the_value);
     tcase_add_test(cache, a_replacement_of_equal_size_evicts_nobody);
+    tcase_add_test(cache, the_largest_of_the_most_recently_used_are_told);
     tcase_add_test(cache, retiring_drops_the_owners_entries_and_no_others);
     tcase_add_test(cache, hits_and_misses_are_counted_with_what_they_saved);
     tcase_add_test(cache, a_cost_beyond_32_bits_is_the_highest);

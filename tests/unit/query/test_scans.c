@@ -3,6 +3,7 @@
  * then the same while series come and go between the slices.
  */
 #include "query/cardinality.h"
+#include "query/largest.h"
 #include "query/names.h"
 #include "query/series_page.h"
 #include "reply/rows.h"
@@ -1051,12 +1052,63 @@ static void add_names_and_cardinality(Suite *suite)
     tcase_add_test(cardinality, arena_takes_are_foretold);
 }
 
+/* ---- the metrics with most series ---- */
+
+START_TEST(largest_families_come_first)
+{
+    static const int sizes[] = {3, 7, 1, 7, 5, 0};
+    const struct family *largest[4];
+    char name[64];
+    uint64_t left_out;
+    ck_assert_uint_eq(largest_families(&fixture.store, largest, 4, &left_out), 0);
+    ck_assert_uint_eq(left_out, 0);
+    for (int family = 0; family < 5; family++) {
+        for (int series = 0; series < sizes[family]; series++) {
+            snprintf(name, sizeof name, "m%d{s=\"%d\"} 1", family, series);
+            apply(KIND_COUNTER, name);
+        }
+    }
+    ck_assert_uint_eq(largest_families(&fixture.store, largest, 4, &left_out), 4);
+    ck_assert_uint_eq(left_out, 1);
+    ck_assert_uint_eq(largest[0]->series_count, 7);
+    ck_assert_uint_eq(largest[1]->series_count, 7);
+    ck_assert_uint_lt(largest[0]->id, largest[1]->id); /* equal ones: the older first */
+    ck_assert_uint_eq(largest[2]->series_count, 5);
+    ck_assert_uint_eq(largest[3]->series_count, 3);
+    ck_assert_uint_eq(largest_families(&fixture.store, largest, 1, &left_out), 1);
+    ck_assert_uint_eq(left_out, 4);
+    ck_assert_uint_eq(largest[0]->series_count, 7);
+}
+END_TEST
+
+/* ---- the end of a series is counted with its age ---- */
+
+START_TEST(lifetimes_of_series_are_counted_when_they_end)
+{
+    struct lifetimes *lifetimes = &fixture.store.lifetimes;
+    apply(KIND_COUNTER, "a{s=\"1\"} 1");
+    fixture.now_ms = 25000;
+    apply(KIND_COUNTER, "a{s=\"2\"} 1");
+    fixture.now_ms = 50000;
+    apply(KIND_COUNTER, "a{s=\"2\"} 1");
+    ck_assert_uint_eq(lifetimes->sum_ms, 0);
+    store_delete(&fixture.store, fixture_find(&fixture, KIND_COUNTER, "a{s=\"1\"} 1"));
+    ck_assert_uint_eq(lifetimes->counts[2], 1); /* from 10 s to a minute */
+    ck_assert_uint_eq(lifetimes->sum_ms, 50000);
+    store_delete(&fixture.store, fixture_find(&fixture, KIND_COUNTER, "a{s=\"2\"} 1"));
+    ck_assert_uint_eq(lifetimes->sum_ms, 80000); /* born in the window from 20 s on */
+    ck_assert_uint_eq(lifetimes->max_ms, 50000);
+}
+END_TEST
+
 Suite *scans_suite(void)
 {
     Suite *suite = suite_create("scans");
     add_names_and_cardinality(suite);
     TCase *series = add_case(suite, "series");
     tcase_add_test(series, series_are_written);
+    tcase_add_test(series, largest_families_come_first);
+    tcase_add_test(series, lifetimes_of_series_are_counted_when_they_end);
     tcase_add_test(series, tokens_are_slots);
     tcase_add_test(series, pages_of_series_are_whole);
     tcase_add_test(series, a_buffer_too_small_for_a_row_comes_out_full);
