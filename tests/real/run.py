@@ -4,7 +4,7 @@
     node_exporter ──curl──> mayfly ──curl──> promtool check metrics        no remark that was not made on the input
                               └────────────> prometheus, 1 s interval      every scrape of /metrics and /memory is up
 
-    run.py BINARY
+    run.py BINARY [SCRAPES]        5 of each, unless said
 """
 import json
 import re
@@ -16,7 +16,6 @@ import time
 import urllib.request
 
 NODE_EXPORTER = "prometheus-node-exporter"
-SCRAPES_WANTED = 5
 
 
 def free_port():
@@ -126,8 +125,8 @@ def check_openmetrics(address, operator):
             list(parser.text_string_to_metric_families(text))
 
 
-def check_scrapes(address, operator, directory):
-    """Debian's prometheus scrapes both for some seconds: every target up, no error."""
+def check_scrapes(address, operator, directory, wanted):
+    """Debian's prometheus scrapes both, once a second: every target up, no error."""
     port = free_port()
     config = directory + "/prometheus.yml"
     with open(config, "w") as file:
@@ -146,9 +145,9 @@ scrape_configs:
         return json.load(urllib.request.urlopen(url, timeout=5))["data"]["result"]
     def scraped():
         counts = query("sum_over_time(up[1h])")
-        assert len(counts) == 2 and all(float(c["value"][1]) >= SCRAPES_WANTED for c in counts)
+        assert len(counts) == 2 and all(float(c["value"][1]) >= wanted for c in counts)
     try:
-        wait_for(scraped, 60)
+        wait_for(scraped, wanted + 60)
         assert all(c["value"][1] == "1" for c in query("min_over_time(up[1h])"))
         for name in ("mayfly_memory_live_bytes", "process_resident_memory_bytes"):
             assert query(name), name
@@ -160,7 +159,7 @@ scrape_configs:
         server.wait()
 
 
-def main(binary):
+def main(binary, wanted):
     with tempfile.TemporaryDirectory() as directory:
         log = open(directory + "/mayfly.log", "w")
         process, address, operator = start_mayfly(binary, log)
@@ -169,7 +168,7 @@ def main(binary):
             exposed = check_push(address, text, directory)
             check_promtool(address, operator, text, exposed)
             check_openmetrics(address, operator)
-            check_scrapes(address, operator, directory)
+            check_scrapes(address, operator, directory, wanted)
             check_twice(address, directory, exposed)
         finally:
             process.terminate()
@@ -179,4 +178,4 @@ def main(binary):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5)

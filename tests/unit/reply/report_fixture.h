@@ -221,8 +221,8 @@ static inline void fixture_extreme_watch(struct watch_report *watch)
         .low = -DBL_MIN,
         .high = -DBL_MIN,
     };
-    *watch = (struct watch_report){.block_ms = INT64_MAX,
-                                   .blocks = EXTREME,
+    *watch = (struct watch_report){.block_ms = 604800000,
+                                   .blocks = 0,
                                    .verdict = WATCH_TOO_EARLY,
                                    .worst = WATCH_LATENCY};
     for (uint32_t figure = 0; figure < WATCH_COUNT; figure++)
