@@ -27,6 +27,7 @@ static void arena_begin(struct request *request)
     else
         arena_init(&request->arena, first, service->settings->limits_first_block_bytes,
                    service->settings->limits_request_bytes, &service->growth_source);
+    arena_trace(&request->arena, service->ledger->sites);
     ledger_take(service->ledger, pool_of(request), arena_held(&request->arena));
 }
 
@@ -233,9 +234,10 @@ bool request_parameter(struct request *request, const char *name, struct bytes *
 
 /* ---- replies ---- */
 
-bool request_writer(struct request *request, size_t bytes, struct writer *writer)
+bool request_writer_at(struct request *request, size_t bytes, struct writer *writer,
+                       const char *site)
 {
-    char *at = arena_push(&request->arena, bytes);
+    char *at = arena_push_at(&request->arena, bytes, site);
     if (at == NULL) {
         request_refuse_arena(request);
         return false;

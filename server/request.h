@@ -131,8 +131,14 @@ bool request_next_parameter(struct request *request, struct bytes *at, struct by
  */
 bool request_decode(struct request *request, struct bytes text, bool plus, struct bytes *out);
 
-/* Room in the arena for a reply, or false with the refusal set. */
-bool request_writer(struct request *request, size_t bytes, struct writer *writer);
+/*
+ * Room in the arena for a reply, or false with the refusal set; where memory is traced it is the
+ * caller's.
+ */
+#define request_writer(request, bytes, writer)                                                     \
+    request_writer_at((request), (bytes), (writer), SITE)
+bool request_writer_at(struct request *request, size_t bytes, struct writer *writer,
+                       const char *site);
 
 /* Shrinks the request and remembers why it is refused: no verb of its route is called any more. */
 void request_refuse(struct request *request, struct refusal refusal);

@@ -36,6 +36,8 @@ static const struct route routes[] = {
      .allow = "GET, HEAD", .end = diff_end},
     {.name = "peaks_reset", .path = "/memory/peaks/reset", .on_operator = true,
      .methods = METHOD_POST, .allow = "POST", .end = peaks_reset_end},
+    {.name = "sites", .path = "/memory/sites", .on_operator = true, .methods = READS,
+     .allow = "GET, HEAD", .end = sites_end},
     {.name = "series", .path = "/v1/series", .methods = READS, .allow = "GET, HEAD, DELETE",
      .end = series_end},
     {.name = "series_delete", .path = "/v1/series", .methods = METHOD_DELETE,

@@ -67,4 +67,7 @@ void snapshot_drop_end(struct request *request);
 void diff_end(struct request *request);
 void peaks_reset_end(struct request *request);
 
+/* sites_route.c */
+void sites_end(struct request *request);
+
 #endif

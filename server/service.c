@@ -42,6 +42,7 @@ static void init_workers(struct service *service, struct region *region)
         struct worker *worker = &service->workers[i];
         size_t scratch = settings->limits_scratch_bytes;
         arena_init(&worker->scratch, region_take(region, scratch), scratch, scratch, NULL);
+        arena_trace(&worker->scratch, service->ledger->sites);
         accounts[POOL_SCRATCH].capacity_bytes += scratch;
         worker->batch = NULL;
         if (i + 1 == service->worker_count)
@@ -58,6 +59,16 @@ static void charge(struct service *service, enum pool pool)
     uint64_t bytes = service->plan->pools[pool];
     service->ledger->accounts[pool].capacity_bytes = bytes;
     ledger_take(service->ledger, pool, bytes);
+}
+
+/* Before any pool is made: those of slots look whether the ledger has sites. */
+static void init_sites(struct service *service, struct region *region)
+{
+    if (!service->settings->trace)
+        return;
+    service->ledger->sites = region_take(region, sizeof *service->ledger->sites);
+    sites_init(service->ledger->sites);
+    charge(service, POOL_SITES);
 }
 
 static void init_watch(struct service *service, struct region *region)
@@ -93,6 +104,7 @@ void service_init(struct service *service, const struct options *options, const 
     service->ledger = region_take(region, sizeof *service->ledger);
     ledger_init(service->ledger);
     atomic_store(&service->ledger->now_ms, service->start_ms);
+    init_sites(service, region);
     init_lock(&service->engine_lock);
     init_lock(&service->growth_lock);
     blocks_init(&service->growth, service->settings->requests_bytes, POOL_GROWTH, service->ledger,

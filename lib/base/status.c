@@ -54,6 +54,7 @@ static const struct governed governed[] = {
     GOVERNED(WINDOW_TOO_LARGE, "limits.zstd_window_bytes", limits_zstd_window_bytes),
     GOVERNED(REQUEST_TOO_LARGE, "limits.request_bytes", limits_request_bytes),
     GOVERNED(BUSY, "requests.bytes", requests_bytes),
+    GOVERNED(TRACE_OFF, "trace", trace),
     GOVERNED(LINE_TOO_LONG, "limits.line_bytes", limits_line_bytes),
     GOVERNED(NAME_TOO_LONG, "limits.name_bytes", limits_name_bytes),
     GOVERNED(LABEL_NAME_TOO_LONG, "limits.label_name_bytes", limits_label_name_bytes),

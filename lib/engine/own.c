@@ -40,6 +40,7 @@ static struct settings own_settings(const struct settings *settings)
     own.histograms_max = own.sets_max = own.buckets_max = 1; /* of the overflow families */
     own.series_idle_min = own.series_expire_after = FOR_EVER;
     own.cache_bytes = OWN_CACHE_BYTES;
+    own.trace = 0; /* its ledger has no sites: they are of what clients cause */
     share_out(&own, settings->windows_own_bytes);
     return own;
 }

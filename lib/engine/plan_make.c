@@ -88,6 +88,8 @@ static void plan_pools(struct plan *plan, const struct plan_world *world)
     pools[POOL_WATCH] = region_piece_bytes(sizeof(struct watch)) +
                         region_piece_bytes(sizeof(struct snapshots));
     engine_plan(s, pools);
+    if (s->trace) /* beside the engine's: a row's number for each slot */
+        pools[POOL_SITES] += sites_bytes();
 }
 
 static void plan_add_up(struct plan *plan, const struct plan_world *world)
@@ -200,6 +202,12 @@ static uint64_t label_bytes_for(uint64_t series, uint64_t families)
 #define COARSE_PERCENT 8
 #define CACHE_PERCENT 4
 
+/* A slot, and which line took it where that is kept. */
+static uint64_t traced_slot_cost(const struct settings *settings, uint32_t object_bytes)
+{
+    return slot_cost(object_bytes) + (settings->trace ? SLOT_SITE_BYTES : 0);
+}
+
 /*
  * Then the series classes: most are plain, and a histogram costs as much as five of them, one that
  * is pushed as buckets as much as three.
@@ -208,10 +216,10 @@ static uint64_t label_bytes_for(uint64_t series, uint64_t families)
 #define BUCKETS_PERCENT 7
 #define SETS_PERCENT 4
 
-static uint64_t series_cost(void)
+static uint64_t series_cost(const struct settings *settings)
 {
-    return slot_cost(sizeof(struct series)) + sizeof(struct index_entry) * 4 / 3 + 1 +
-           SERIES_LABEL_BYTES;
+    return traced_slot_cost(settings, sizeof(struct series)) +
+           sizeof(struct index_entry) * 4 / 3 + 1 + SERIES_LABEL_BYTES;
 }
 
 /* No setting goes past its own ceiling, however large the budget. */
@@ -255,9 +263,10 @@ static uint64_t share_out_all(struct settings *s, const struct settings *asked, 
         SHARE("windows.coarse_bytes", windows_coarse_bytes, COARSE_PERCENT, 1),
         SHARE("cache.bytes", cache_bytes, CACHE_PERCENT, 1),
         SHARE("histograms.max", histograms_max, HISTOGRAMS_PERCENT,
-              slot_cost(sizeof(struct histogram))),
-        SHARE("buckets.max", buckets_max, BUCKETS_PERCENT, slot_cost(sizeof(struct classic))),
-        SHARE("sets.max", sets_max, SETS_PERCENT, slot_cost(sizeof(struct unique))),
+              traced_slot_cost(s, sizeof(struct histogram))),
+        SHARE("buckets.max", buckets_max, BUCKETS_PERCENT,
+              traced_slot_cost(s, sizeof(struct classic))),
+        SHARE("sets.max", sets_max, SETS_PERCENT, traced_slot_cost(s, sizeof(struct unique))),
 #undef SHARE
     };
     uint64_t taken = 0;
@@ -290,7 +299,7 @@ static void choose_store(struct plan *plan, const struct plan_world *world)
     uint64_t rest = left;
     rest -= share_out_all(s, &asked, left);
     bool labels = asked.series_label_bytes == SETTING_AUTO;
-    uint64_t cost = series_cost() - (labels ? 0 : SERIES_LABEL_BYTES);
+    uint64_t cost = series_cost(s) - (labels ? 0 : SERIES_LABEL_BYTES);
     if (asked.series_max == SETTING_AUTO)
         s->series_max = at_most("series.max", s->series_max + rest / cost);
     if (labels)

@@ -10,6 +10,12 @@
  * `held_max` bytes in all, first block included; where there is no source the first block is all
  * there is. What is held is counted in whole blocks, since that is what is taken from the pool.
  *
+ * A traced arena (arena_trace) says to its sites who pushed what. Before each push stands a header
+ * then, and the headers are chained, newest first: a rewind walks back to its mark.
+ *
+ *     |header|= pushed =|header|= pushed =|            16 bytes a push are what tracing takes
+ *      ^_______ before ____|                           of an arena's room
+ *
  * Owner:    a request (server/request.c), or a thread (scratch).
  * Lifetime: arena_init .. arena_reset; nothing pushed may be pointed to afterwards (it is poisoned
  *           in test builds).
@@ -20,6 +26,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "memory/sites.h"
 
 #include <stdatomic.h>
 
@@ -42,12 +49,21 @@ struct arena_block {
     size_t bytes;
 };
 
+/* Before each push of a traced arena; poisoned, so that who writes past his push meets it. */
+struct arena_header {
+    struct arena_header *before; /* NULL: this is the first */
+    uint32_t bytes;              /* as charged: the push, rounded up */
+    uint16_t site;
+};
+
 struct arena {
     char *first;
     size_t first_bytes;
     struct arena_block *block; /* current; NULL while in the first block */
     size_t used;               /* of the current block, its header included */
     size_t first_used;         /* of the first block, once there are others */
+    struct sites *sites;       /* NULL: not traced */
+    struct arena_header *last; /* NULL: nothing is pushed, or not traced */
     size_t grow_bytes;         /* the least that is asked of the source */
     size_t held_max;
     const struct block_source *source; /* NULL: the first block is all */
@@ -60,29 +76,41 @@ struct arena_mark {
     struct arena_block *block;
     size_t used;
     size_t first_used;
+    struct arena_header *last;
 };
 
 /* `first` is aligned to ARENA_ALIGN; held_max >= first_bytes. */
 void arena_init(struct arena *arena, void *first, size_t first_bytes, size_t held_max,
                 const struct block_source *source);
 
+/* From here on pushes are charged to their sites; NULL: they are not. The arena is empty. */
+void arena_trace(struct arena *arena, struct sites *sites);
+
 /*
  * `bytes` of uninitialised memory aligned to ARENA_ALIGN, or NULL with arena->refusal saying why:
  * REQUEST_TOO_LARGE when this arena may never hold that much, BUSY when the source has no room at
- * the moment.
+ * the moment. A push of no bytes holds nothing and is charged to nobody.
  */
-void *arena_push(struct arena *arena, size_t bytes);
+#define arena_push(arena, bytes) arena_push_at((arena), (bytes), SITE)
 
 /* The same, set to zero. */
-void *arena_push_zero(struct arena *arena, size_t bytes);
+#define arena_push_zero(arena, bytes) arena_push_zero_at((arena), (bytes), SITE)
 
-/* A copy of the text, NULL on refusal. */
-const char *arena_push_copy(struct arena *arena, struct bytes text);
+/* A copy of a struct bytes, NULL on refusal. */
+#define arena_push_copy(arena, ...) arena_push_copy_at((arena), __VA_ARGS__, SITE)
+
+/* For who pushes on behalf of a caller, and was told his site. */
+void *arena_push_at(struct arena *arena, size_t bytes, const char *site);
+void *arena_push_zero_at(struct arena *arena, size_t bytes, const char *site);
+const char *arena_push_copy_at(struct arena *arena, struct bytes text, const char *site);
 
 /* What is left of the current block: a push of at most this many bytes cannot be refused. */
 size_t arena_room(const struct arena *arena);
 
-/* Bytes pushed in the current block; for an arena without a source, all there are. */
+/*
+ * Bytes pushed in the current block, headers included; for an arena without a source, all there
+ * are.
+ */
 size_t arena_used(const struct arena *arena);
 
 struct arena_mark arena_mark(const struct arena *arena);

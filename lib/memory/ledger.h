@@ -61,8 +61,11 @@ struct account_figures {
     uint64_t refusals;
 };
 
+struct sites;
+
 struct ledger {
     struct account accounts[POOL_COUNT];
+    struct sites *sites;         /* which lines hold it (sites.h); NULL: `trace` is off */
     _Atomic uint64_t live_bytes; /* of all pools together */
     _Atomic uint64_t peak_bytes; /* their highest sum, which is less than the sum of their peaks */
     _Atomic int64_t peak_at_ms;

@@ -17,6 +17,11 @@ uint64_t slots_bytes(uint32_t object_bytes, uint64_t slot_count)
            region_piece_bytes(slot_count * sizeof(struct slot_state));
 }
 
+uint64_t slot_sites_bytes(uint64_t slot_count)
+{
+    return region_piece_bytes(slot_count * SLOT_SITE_BYTES);
+}
+
 void slots_init(struct slots *slots, uint32_t object_bytes, uint32_t slot_count, enum pool pool,
                 struct ledger *ledger, struct region *region)
 {
@@ -32,11 +37,13 @@ void slots_init(struct slots *slots, uint32_t object_bytes, uint32_t slot_count,
         .pool = pool,
     };
     memset(slots->states, 0, slot_count * sizeof(struct slot_state));
+    if (ledger->sites != NULL)
+        slots->site_rows = region_take(region, slot_count * SLOT_SITE_BYTES);
     ledger->accounts[pool].capacity_bytes = slot_cost(object_bytes) * slot_count;
     POISON(slots->objects, (size_t)slot_count * object_bytes);
 }
 
-uint32_t slots_acquire(struct slots *slots)
+uint32_t slots_acquire_at(struct slots *slots, const char *site)
 {
     uint32_t index = slots->free_first;
     if (index != SLOT_NONE) {
@@ -50,7 +57,10 @@ uint32_t slots_acquire(struct slots *slots)
     ENSURE((slots->states[index].generation & 1) == 0);
     slots->states[index].generation++;
     slots->live_count++;
-    ledger_take(slots->ledger, slots->pool, slot_cost(slots->object_bytes));
+    uint64_t cost = slot_cost(slots->object_bytes);
+    ledger_take(slots->ledger, slots->pool, cost);
+    if (slots->site_rows != NULL)
+        slots->site_rows[index] = sites_take(slots->ledger->sites, site, cost);
     UNPOISON(slots_at(slots, index), slots->object_bytes);
     memset(slots_at(slots, index), 0, slots->object_bytes);
     return index;
@@ -63,7 +73,10 @@ void slots_release(struct slots *slots, uint32_t *index)
     slots->states[*index].next_free = slots->free_first;
     slots->free_first = *index;
     slots->live_count--;
-    ledger_give(slots->ledger, slots->pool, slot_cost(slots->object_bytes));
+    uint64_t cost = slot_cost(slots->object_bytes);
+    ledger_give(slots->ledger, slots->pool, cost);
+    if (slots->site_rows != NULL)
+        sites_give(slots->ledger->sites, slots->site_rows[*index], cost);
     POISON(slots_at(slots, *index), slots->object_bytes);
     *index = SLOT_NONE;
 }

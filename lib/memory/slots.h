@@ -9,6 +9,10 @@
  * and when it is given back. Free slots are a list, last in first out, so that the pool in use
  * stays in the cache; slots never used are taken in order after it.
  *
+ * When the ledger has sites (`trace` is on) each live slot's cost is charged to the line that
+ * acquired it, and an array beside the states remembers which that was. That array is tracing's, so
+ * it is not part of the pool's cost but of POOL_SITES, and slot_sites_bytes is its addend.
+ *
  * Owner:    the store. Lifetime: process. Threads: one at a time (the engine's lock).
  */
 #ifndef MEMORY_SLOTS_H
@@ -16,6 +20,7 @@
 
 #include "memory/ledger.h"
 #include "memory/region.h"
+#include "memory/sites.h"
 
 #include <stdbool.h>
 
@@ -35,6 +40,7 @@ struct slots {
     uint32_t free_first;
     uint32_t live_count;
     struct ledger *ledger;
+    uint16_t *site_rows; /* by index, of what is live; NULL: not traced */
     enum pool pool;
 };
 
@@ -44,11 +50,16 @@ uint64_t slot_cost(uint32_t object_bytes);
 /* What slots_init takes from the region. */
 uint64_t slots_bytes(uint32_t object_bytes, uint64_t slot_count);
 
+/* What slots_init takes beside it when the ledger has sites, of which this is a slot's. */
+#define SLOT_SITE_BYTES sizeof(uint16_t)
+uint64_t slot_sites_bytes(uint64_t slot_count);
+
 void slots_init(struct slots *slots, uint32_t object_bytes, uint32_t slot_count, enum pool pool,
                 struct ledger *ledger, struct region *region);
 
 /* A slot whose object is set to zero, or SLOT_NONE (counted as a refusal). */
-uint32_t slots_acquire(struct slots *slots);
+#define slots_acquire(slots) slots_acquire_at((slots), SITE)
+uint32_t slots_acquire_at(struct slots *slots, const char *site);
 
 /* The index is set to SLOT_NONE, so that the caller does not keep it. */
 void slots_release(struct slots *slots, uint32_t *index);

@@ -27,6 +27,14 @@ static uint64_t label_block_count(const struct settings *settings)
     return settings->series_label_bytes / sizeof(struct label_block);
 }
 
+/* What tracing adds: for each slot, which line took it. */
+static uint64_t sites_of_slots_bytes(const struct settings *settings)
+{
+    return slot_sites_bytes(family_slots(settings)) + slot_sites_bytes(series_slots(settings)) +
+           slot_sites_bytes(settings->histograms_max) + slot_sites_bytes(settings->buckets_max) +
+           slot_sites_bytes(settings->sets_max);
+}
+
 void store_plan(const struct settings *settings, uint64_t pools[static POOL_COUNT])
 {
     uint64_t families = family_slots(settings);
@@ -38,6 +46,7 @@ void store_plan(const struct settings *settings, uint64_t pools[static POOL_COUN
     pools[POOL_HISTOGRAMS] = slots_bytes(sizeof(struct histogram), settings->histograms_max);
     pools[POOL_BUCKETS] = slots_bytes(sizeof(struct classic), settings->buckets_max);
     pools[POOL_SETS] = slots_bytes(sizeof(struct unique), settings->sets_max);
+    pools[POOL_SITES] = settings->trace ? sites_of_slots_bytes(settings) : 0;
 }
 
 static void init_pools(struct store *store, const struct settings *settings, struct ledger *ledger,

@@ -78,7 +78,8 @@ static void give(void *context, void *block, size_t granted)
 static uint64_t past_bytes(const struct settings *settings)
 {
     return engine_bytes(settings) + blocks_bytes(settings->requests_bytes) +
-           region_piece_bytes(sizeof(struct engine)) + region_piece_bytes(sizeof(struct batch)) +
+           (settings->trace ? sites_bytes() : 0) + region_piece_bytes(sizeof(struct engine)) +
+           region_piece_bytes(sizeof(struct batch)) +
            region_piece_bytes(settings->limits_first_block_bytes);
 }
 
@@ -93,7 +94,13 @@ static void region_map(struct region *region, size_t bytes)
     region_init(region, base, bytes);
 }
 
-struct past *past_make(uint64_t memory)
+static void trace(struct past *past)
+{
+    past->ledger.sites = region_take(&past->region, sizeof(*past->ledger.sites));
+    sites_init(past->ledger.sites);
+}
+
+static struct past *make(uint64_t memory, bool traced)
 {
     struct past *past = zeroed(1, sizeof(*past));
     struct settings settings;
@@ -102,10 +109,13 @@ struct past *past_make(uint64_t memory)
 
     settings_init(&settings);
     settings.memory = memory;
+    settings.trace = traced;
     if (plan_make(&past->plan, &settings, &world, problem, sizeof(problem)) != PLAN_FITS)
         die("%s", problem);
     region_map(&past->region, past_bytes(s));
     ledger_init(&past->ledger);
+    if (traced)
+        trace(past);
     past->now_ms = PAST_START_MS;
     past->engine = region_take(&past->region, sizeof(*past->engine));
     past->batch = region_take(&past->region, sizeof(*past->batch));
@@ -115,7 +125,18 @@ struct past *past_make(uint64_t memory)
     engine_init(past->engine, s, &past->ledger, SEED, past->now_ms, &past->region);
     arena_init(&past->arena, past->first_block, s->limits_first_block_bytes,
                s->limits_request_bytes, &past->source);
+    arena_trace(&past->arena, past->ledger.sites);
     return past;
+}
+
+struct past *past_make(uint64_t memory)
+{
+    return make(memory, false);
+}
+
+struct past *past_make_traced(uint64_t memory)
+{
+    return make(memory, true);
 }
 
 void past_free(struct past *past)

@@ -67,6 +67,10 @@ struct answer {
 
 /* With the plan of --memory. */
 struct past *past_make(uint64_t memory);
+
+/* The same with `trace`: the engine's slots and the arena say which line took what. */
+struct past *past_make_traced(uint64_t memory);
+
 void past_free(struct past *past);
 
 /* Samples with name, labels, kind and value; the fingerprint is made here once. */

@@ -14,6 +14,7 @@
 #     memory  mayfly: GET /memory                                            bytes a series
 #     summary mayfly: POST /v1/summarize, 3,000,000 rows of CSV              ns a value
 #     windows bench-windows: sealing, queries, cells, range, holds           asked and got
+#     trace   bench-trace: pushes without and with `trace`                   times
 #
 # A run that takes long is cut short: nothing is begun after some seconds. That changes how many
 # requests an average is over, nothing else. --quick: mayfly and bare only, and short runs: about a minute.
@@ -333,7 +334,15 @@ windows_print() {
     fi
 }
 
-for program in bench-load bench-bare bench-floor bench-windows; do
+trace_print() {
+    if [ $quick = yes ]; then
+        "$bench/bench-trace" --quick || failed=yes
+    else
+        "$bench/bench-trace" || failed=yes
+    fi
+}
+
+for program in bench-load bench-bare bench-floor bench-windows bench-trace; do
     [ -x "$bench/$program" ] || { echo "not built: $bench/$program" >&2; exit 1; }
 done
 : >"$work/results"
@@ -348,5 +357,6 @@ if has mayfly; then
     summary_print
 fi
 windows_print
+trace_print
 cat "$work/remarks"
 [ $failed = no ]

@@ -9,8 +9,9 @@
  *     whether the length is known ('A') or not; then cuts (fuzz.h)
  *     the body
  *
- * http.c's part is played here; everything below it is the server's own. Afterwards nothing of a
- * request is live, the store hangs together, and an exposition is one that can be read again.
+ * http.c's part is played here; everything below it is the server's own, and traced. Afterwards
+ * nothing of a request is live, the lines of the source hold what the store's slots do and no more,
+ * the store hangs together, and an exposition is one that can be read again.
  */
 #include "fuzz.h"
 
@@ -51,6 +52,7 @@ struct script {
 static void small_settings(struct settings *settings)
 {
     fuzz_settings(settings);
+    settings->trace = 1;
     settings->server_threads = 1;
     settings->server_connections = 2;
     settings->server_operator_connections = 2;
@@ -291,6 +293,25 @@ static void check_reply(struct request *request)
 
 /* ---- one request ---- */
 
+static void lines_hold_slots_only(void)
+{
+    static const enum pool pools[] = {POOL_FAMILIES, POOL_SERIES, POOL_HISTOGRAMS, POOL_BUCKETS,
+                                      POOL_SETS};
+    struct site_counts counts[SITES_ROWS];
+    struct site_counts left = {0};
+    sites_copy(service.ledger->sites, counts);
+    for (size_t i = 0; i < SITES_ROWS; i++) {
+        left.live_bytes += counts[i].live_bytes;
+        left.live_objects += counts[i].live_objects;
+    }
+    for (size_t i = 0; i < COUNT_OF(pools); i++) {
+        left.live_bytes -= ledger_figures(service.ledger, pools[i]).live_bytes;
+        left.live_objects -= ledger_figures(service.ledger, pools[i]).live_objects;
+    }
+    REQUIRE(left.live_bytes == 0);
+    REQUIRE(left.live_objects == 0);
+}
+
 static void nothing_is_live(void)
 {
     static const enum pool pools[] = {POOL_REQUESTS, POOL_GROWTH,  POOL_RESERVE,
@@ -303,6 +324,7 @@ static void nothing_is_live(void)
     }
     REQUIRE(service_is_quiet(&service));
     REQUIRE(blocks_held(&service.growth) == 0);
+    lines_hold_slots_only();
     store_verify(&service.engine->store);
 }
 

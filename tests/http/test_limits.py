@@ -16,7 +16,7 @@ SETTINGS = HERE.parents[1] / "config" / "settings.def"
 ROW = re.compile(r'^(SETTING|TEXT)\(\w+, "([\w.]+)"', re.MULTILINE)
 
 # How the service is set up rather than what it allows; met by tests of the command line and the plan.
-NOT_BOUNDS = {"memory", "listen", "operator_listen", "prefault", "server.threads", "server.stack_bytes",
+NOT_BOUNDS = {"memory", "listen", "operator_listen", "prefault", "trace", "server.threads", "server.stack_bytes",
               "server.socket_bytes", "server.shutdown_timeout"}
 
 

@@ -11,7 +11,8 @@ READS = ("/metrics", "/metrics?scope=self", "/metrics?scope=pushed", "/memory", 
 OPERATOR_READS = ("/memory", "/memory?format=prometheus", "/memory/holders", "/metrics?scope=self", "/metrics",
                   "/healthz", "/readyz")
 METHODS = {"/v1/push": "POST", "/metrics/job/j": "POST, PUT", "/metrics": "GET, HEAD", "/memory": "GET, HEAD",
-           "/memory/holders": "GET, HEAD", "/v1/series": "GET, HEAD, DELETE", "/v1/labels": "GET, HEAD",
+           "/memory/holders": "GET, HEAD", "/memory/sites": "GET, HEAD",
+           "/v1/series": "GET, HEAD, DELETE", "/v1/labels": "GET, HEAD",
            "/v1/labels/a/values": "GET, HEAD", "/v1/cardinality": "GET, HEAD", "/v1/config": "GET, HEAD",
            "/v1/query": "GET, HEAD", "/v1/summarize": "POST", "/healthz": "GET, HEAD", "/readyz": "GET, HEAD"}
 

@@ -23,6 +23,7 @@
     ROW(ledger)                                                                                    \
     ROW(blocks)                                                                                    \
     ROW(arena)                                                                                     \
+    ROW(sites)                                                                                     \
     ROW(slots)                                                                                     \
     ROW(ring)                                                                                      \
     ROW(label_blocks)                                                                              \

@@ -46,7 +46,8 @@ static const uint64_t budgets[] = {MIB(16), MIB(24), MIB(64), MIB(512), MIB(4096
 
 START_TEST(the_defaults_fit_every_budget_and_use_it)
 {
-    settings.memory = budgets[_i];
+    settings.memory = budgets[_i / 2];
+    settings.trace = (uint64_t)_i % 2;
     ck_assert_int_eq(make(), PLAN_FITS);
     ck_assert_str_eq(problem, "");
     ck_assert_uint_le(plan.total, settings.memory);
@@ -54,6 +55,7 @@ START_TEST(the_defaults_fit_every_budget_and_use_it)
         ck_assert_uint_ge(plan.total, settings.memory / 100 * 97);
     ck_assert_uint_eq(plan.parts[PLAN_REGION], sum_of_pools());
     ck_assert_uint_gt(plan.settings.series_max, 1000);
+    ck_assert(settings.trace == (plan.pools[POOL_SITES] > 0));
 }
 END_TEST
 
@@ -99,12 +101,14 @@ END_TEST
 
 START_TEST(the_engine_takes_what_its_pools_were_planned)
 {
-    settings.memory = budgets[_i % 3];
+    settings.memory = budgets[_i / 2];
+    settings.trace = (uint64_t)_i % 2;
     make();
     static const enum pool pools[] = {
         POOL_FAMILIES, POOL_SERIES,       POOL_INDEX,          POOL_LABELS,
         POOL_BUCKETS,  POOL_HISTOGRAMS,   POOL_SETS,           POOL_SEALING,
         POOL_CACHE,    POOL_WINDOWS_FINE, POOL_WINDOWS_MIDDLE, POOL_WINDOWS_COARSE,
+        POOL_SITES,
     };
     uint64_t bytes = 0;
     for (size_t i = 0; i < COUNT_OF(pools); i++)
@@ -116,6 +120,10 @@ START_TEST(the_engine_takes_what_its_pools_were_planned)
     memset(memory, 0, bytes);
     ledger_init(&ledger);
     region_init(&region, memory, bytes);
+    if (settings.trace) {
+        ledger.sites = region_take(&region, sizeof *ledger.sites);
+        sites_init(ledger.sites);
+    }
     engine_init(&engine, &plan.settings, &ledger, TEST_SEED, 0, &region);
     ck_assert_uint_eq(region.used, bytes);
     store_verify(&engine.store);
@@ -220,11 +228,12 @@ Suite *plan_suite(void)
     Suite *suite = suite_create("plan");
     TCase *cases = tcase_create("plan");
     tcase_add_checked_fixture(cases, setup, NULL);
-    tcase_add_loop_test(cases, the_defaults_fit_every_budget_and_use_it, 0, COUNT_OF(budgets));
+    tcase_add_loop_test(cases, the_defaults_fit_every_budget_and_use_it, 0,
+                       2 * COUNT_OF(budgets));
     tcase_add_loop_test(cases, nothing_is_left_at_auto, 0, COUNT_OF(budgets));
     tcase_add_test(cases, what_the_operator_chose_is_kept);
     tcase_add_test(cases, more_code_means_fewer_series);
-    tcase_add_loop_test(cases, the_engine_takes_what_its_pools_were_planned, 0, 3);
+    tcase_add_loop_test(cases, the_engine_takes_what_its_pools_were_planned, 0, 6);
     tcase_add_loop_test(cases, a_plan_over_memory_names_the_setting, 0, COUNT_OF(too_much));
     tcase_add_test(cases, a_cgroup_below_memory_is_refused);
     tcase_add_test(cases, socket_buffers_take_what_the_cgroup_leaves);

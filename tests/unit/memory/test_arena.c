@@ -1,6 +1,6 @@
 /*
  * test_arena.c: the arena beside a list of what was pushed; growth out of a pool of blocks; every
- * refusal.
+ * refusal; and all that once more while pushes are charged to their sites.
  */
 #include "memory/arena.h"
 
@@ -22,6 +22,10 @@ static struct blocks blocks;
 static struct test_source source;
 static struct arena arena;
 static void *first;
+static struct sites sites;
+
+/* What a push of a traced arena takes beside what was asked for. */
+#define TRACE_BYTES 16
 
 static void setup(void)
 {
@@ -30,6 +34,24 @@ static void setup(void)
     test_source_init(&source, &blocks);
     first = aligned_alloc(ARENA_ALIGN, FIRST);
     arena_init(&arena, first, FIRST, HELD_MAX, &source.source);
+}
+
+static void setup_traced(void)
+{
+    setup();
+    sites_init(&sites);
+    arena_trace(&arena, &sites);
+}
+
+/* What all sites together hold. */
+static uint64_t charged_bytes(void)
+{
+    static struct site_counts counts[SITES_ROWS];
+    uint64_t sum = 0;
+    sites_copy(&sites, counts);
+    for (int row = 0; row < SITES_ROWS; row++)
+        sum += counts[row].live_bytes;
+    return sum;
 }
 
 static void teardown(void)
@@ -52,7 +74,8 @@ static void check_back_at_the_start(void)
     check_bill();
     ck_assert_uint_eq(arena_held(&arena), FIRST);
     ck_assert_uint_eq(arena_used(&arena), 0);
-    ck_assert_uint_eq(arena_room(&arena), FIRST);
+    ck_assert_uint_eq(arena_room(&arena), arena.sites == NULL ? FIRST : FIRST - TRACE_BYTES);
+    ck_assert_uint_eq(charged_bytes(), 0);
 }
 
 /* ---- one block ---- */
@@ -287,9 +310,14 @@ END_TEST
 #define PUSHES_MAX 400
 #define MARKS_MAX 12
 
+#define SITES_USED 5
+
+static const char *const site_names[SITES_USED] = {"a.c:1", "a.c:2", "b.c:1", "b.c:20", "b.c:200"};
+
 struct pushed {
     unsigned char *at;
     size_t bytes;
+    int site;
     unsigned char filling;
 };
 
@@ -306,6 +334,7 @@ static struct {
     unsigned mark_count;
     size_t peak;
     unsigned refused[STATUS_COUNT];
+    struct site_figures sites[SITES_USED];
 } model;
 
 static void check_contents(void)
@@ -318,13 +347,75 @@ static void check_contents(void)
     }
 }
 
+/* Nothing is charged for nothing; anything else as the arena rounds it. */
+static size_t charge(size_t bytes)
+{
+    return (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+}
+
+static void model_charge(const struct pushed *pushed)
+{
+    struct site_figures *site = &model.sites[pushed->site];
+    if (pushed->bytes == 0)
+        return;
+    site->live_bytes += charge(pushed->bytes);
+    site->live_objects++;
+    site->allocated_bytes += charge(pushed->bytes);
+    site->allocations++;
+    if (site->live_bytes > site->peak_bytes)
+        site->peak_bytes = site->live_bytes;
+}
+
+/* The pushes from there on are gone. */
+static void model_drop(unsigned count)
+{
+    for (unsigned i = count; i < model.count; i++) {
+        const struct pushed *pushed = &model.pushes[i];
+        model.sites[pushed->site].live_bytes -= charge(pushed->bytes);
+        model.sites[pushed->site].live_objects -= pushed->bytes > 0;
+    }
+    model.count = count;
+}
+
+static const struct site_figures *model_site(const char *name)
+{
+    for (int i = 0; i < SITES_USED; i++) {
+        if (strcmp(name, site_names[i]) == 0)
+            return &model.sites[i];
+    }
+    return NULL;
+}
+
+/* Every site that was ever charged is one of the model's, with its figures. */
+static void check_sites(void)
+{
+    uint64_t allocations = 0;
+    for (uint16_t row = 0; row < SITES_ROWS; row++) {
+        struct site_figures figures = sites_figures(&sites, row);
+        if (figures.allocations == 0)
+            continue;
+        const struct site_figures *plain = model_site(figures.name);
+        CHECK_THAT(plain != NULL);
+        CHECK_THAT(figures.live_bytes == plain->live_bytes);
+        CHECK_THAT(figures.live_objects == plain->live_objects);
+        CHECK_THAT(figures.peak_bytes == plain->peak_bytes);
+        CHECK_THAT(figures.allocated_bytes == plain->allocated_bytes);
+        CHECK_THAT(figures.allocations == plain->allocations);
+        allocations += figures.allocations;
+    }
+    for (int i = 0; i < SITES_USED; i++)
+        allocations -= model.sites[i].allocations;
+    CHECK_THAT(allocations == 0);
+}
+
 static void model_push(size_t bytes, unsigned char filling)
 {
     if (model.count == PUSHES_MAX)
         return;
     size_t room = arena_room(&arena);
     size_t held = arena_held(&arena);
-    unsigned char *at = arena_push(&arena, bytes);
+    int site = filling % SITES_USED;
+    unsigned char *at = arena_push_at(&arena, bytes, site_names[site]);
     if (at == NULL) {
         CHECK_THAT(bytes > room);
         CHECK_THAT(arena_held(&arena) == held);
@@ -332,7 +423,10 @@ static void model_push(size_t bytes, unsigned char filling)
         return;
     }
     memset(at, filling, bytes);
-    model.pushes[model.count++] = (struct pushed){at, bytes, filling};
+    struct pushed *pushed = &model.pushes[model.count++];
+    *pushed = (struct pushed){at, bytes, site, filling};
+    if (arena.sites != NULL)
+        model_charge(pushed);
 }
 
 static void model_mark(void)
@@ -350,14 +444,14 @@ static void model_rewind(unsigned to)
     arena_rewind(&arena, marked->mark);
     CHECK_THAT(!TEST_POISONS || !some || test_is_poisoned(gone->at));
     CHECK_THAT(arena_held(&arena) == marked->held);
-    model.count = marked->count;
+    model_drop(marked->count);
     model.mark_count = to;
 }
 
 static void model_reset(void)
 {
     arena_reset(&arena);
-    model.count = 0;
+    model_drop(0);
     model.mark_count = 0;
     CHECK_THAT(arena_held(&arena) == FIRST && arena_used(&arena) == 0);
 }
@@ -413,6 +507,8 @@ START_TEST(churn_agrees_with_a_list)
         CHECK_THAT(arena_held(&arena) == FIRST + source.granted);
         CHECK_THAT(arena_held(&arena) <= HELD_MAX);
         CHECK_THAT(arena_peak(&arena) == model.peak);
+        if (arena.sites != NULL)
+            check_sites();
         if (i % 16 == 0)
             check_contents();
     }
@@ -423,6 +519,94 @@ START_TEST(churn_agrees_with_a_list)
     check_contents();
     model_reset();
     check_back_at_the_start();
+}
+END_TEST
+
+/* ---- traced ---- */
+
+START_TEST(a_traced_push_is_charged_to_its_line)
+{
+    int line = __LINE__ + 1;
+    arena_push(&arena, 100);
+    arena_push_zero(&arena, 20);
+    arena_push_copy(&arena, BYTES("text"));
+    int found = 0;
+    for (uint16_t row = 0; row < SITES_ROWS; row++) {
+        struct site_figures figures = sites_figures(&sites, row);
+        if (figures.allocations == 0)
+            continue;
+        int nth = atoi(strrchr(figures.name, ':') + 1) - line;
+        static const uint64_t charged[] = {112, 32, 16};
+        ck_assert_ptr_nonnull(strstr(figures.name, "unit/memory/test_arena.c:"));
+        ck_assert_int_lt(nth, 3);
+        ck_assert_uint_eq(figures.live_bytes, charged[nth]);
+        found++;
+    }
+    ck_assert_int_eq(found, 3);
+    arena_reset(&arena);
+    check_back_at_the_start();
+}
+END_TEST
+
+START_TEST(a_header_before_each_push_is_all_that_tracing_takes)
+{
+    arena_push(&arena, 100);
+    ck_assert_uint_eq(arena_used(&arena), 112 + TRACE_BYTES);
+    arena_push(&arena, 0);
+    ck_assert_uint_eq(arena_used(&arena), 112 + TRACE_BYTES);
+    ck_assert_uint_eq(charged_bytes(), 112);
+    ck_assert_ptr_nonnull(arena_push(&arena, arena_room(&arena)));
+    ck_assert_uint_eq(arena_used(&arena), FIRST);
+    ck_assert_uint_eq(charged_bytes(), FIRST - 2 * TRACE_BYTES);
+}
+END_TEST
+
+START_TEST(a_refused_push_is_charged_to_nobody)
+{
+    source.refused_at = 1;
+    ck_assert_ptr_null(arena_push(&arena, FIRST));
+    ck_assert_ptr_null(arena_push(&arena, HELD_MAX));
+    ck_assert_ptr_null(arena_push(&arena, SIZE_MAX - 1));
+    ck_assert_ptr_null(arena_push(&arena, SIZE_MAX - TRACE_BYTES));
+    check_back_at_the_start();
+}
+END_TEST
+
+/* Who writes past the push before it would meet poison, not figures. */
+START_TEST(a_header_may_not_be_touched)
+{
+    char *at = arena_push(&arena, 64);
+    char *next = arena_push(&arena, 64);
+    ck_assert_ptr_eq(next, at + 64 + TRACE_BYTES);
+    ck_assert_int_eq(test_is_poisoned(at - 1), TEST_POISONS);
+    ck_assert_int_eq(test_is_poisoned(next - 1), TEST_POISONS);
+    ck_assert(!test_is_poisoned(at + 63) && !test_is_poisoned(next));
+}
+END_TEST
+
+/* Blocks are left where a push does not fit: what stands in each is given back all the same. */
+START_TEST(blocks_left_early_are_given_back_in_full)
+{
+    arena_push(&arena, 100);
+    struct arena_mark mark = arena_mark(&arena);
+    uint64_t before = charged_bytes();
+    for (int i = 0; i < 6; i++) {
+        arena_push(&arena, 40);
+        arena_push(&arena, 9000);
+    }
+    ck_assert_uint_eq(charged_bytes(), before + 6 * (48 + 9008));
+    arena_rewind(&arena, mark);
+    ck_assert_uint_eq(charged_bytes(), before);
+    arena_reset(&arena);
+    check_back_at_the_start();
+}
+END_TEST
+
+START_TEST(tracing_what_is_not_empty_stops)
+{
+    arena_push(&arena, 1);
+    test_expect_stop();
+    arena_trace(&arena, &sites);
 }
 END_TEST
 
@@ -473,11 +657,36 @@ Suite *arena_suite(void)
     tcase_add_loop_test(pushes, a_refused_push_leaves_the_arena_as_it_was, 0, 4);
     tcase_add_loop_test(pushes, churn_agrees_with_a_list, 0, 6);
     suite_add_tcase(suite, pushes);
+    TCase *traced = tcase_create("traced");
+    tcase_set_timeout(traced, 30);
+    tcase_add_checked_fixture(traced, setup_traced, teardown);
+    tcase_add_test(traced, a_traced_push_is_charged_to_its_line);
+    tcase_add_test(traced, a_header_before_each_push_is_all_that_tracing_takes);
+    tcase_add_test(traced, a_refused_push_is_charged_to_nobody);
+    tcase_add_test(traced, a_header_may_not_be_touched);
+    tcase_add_test(traced, blocks_left_early_are_given_back_in_full);
+    tcase_add_test(traced, every_push_is_aligned_and_apart_from_the_last);
+    tcase_add_test(traced, a_push_is_zeroed_or_a_copy_where_asked);
+    tcase_add_test(traced, what_there_is_room_for_is_not_refused);
+    tcase_add_test(traced, growth_comes_from_the_source_and_goes_back);
+    tcase_add_test(traced, a_rewind_gives_back_the_blocks_taken_since);
+    tcase_add_test(traced, a_mark_in_the_first_block_outlives_growth);
+    tcase_add_test(traced, what_this_arena_may_never_hold_is_too_large);
+    tcase_add_loop_test(traced, no_more_is_held_than_was_allowed, 0, 60);
+    tcase_add_test(traced, what_is_not_pushed_may_not_be_touched);
+    tcase_add_loop_test(traced, a_refused_push_leaves_the_arena_as_it_was, 0, 4);
+    tcase_add_loop_test(traced, churn_agrees_with_a_list, 0, 6);
+    suite_add_tcase(suite, traced);
+    TCase *traced_stops = tcase_create("traced stops");
+    tcase_add_checked_fixture(traced_stops, setup_traced, NULL);
+    tcase_add_test_raise_signal(traced_stops, a_mark_of_another_time_stops, SIGABRT);
+    suite_add_tcase(suite, traced_stops);
     TCase *stops = tcase_create("stops");
     tcase_add_checked_fixture(stops, setup, NULL);
     tcase_add_test_raise_signal(stops, a_mark_of_another_time_stops, SIGABRT);
     tcase_add_test_raise_signal(stops, a_first_block_out_of_line_stops, SIGABRT);
     tcase_add_test_raise_signal(stops, less_than_the_first_block_stops, SIGABRT);
+    tcase_add_test_raise_signal(stops, tracing_what_is_not_empty_stops, SIGABRT);
     suite_add_tcase(suite, stops);
     return suite;
 }

@@ -17,10 +17,19 @@ Suite *slots_suite(void);
 
 static struct test_world world;
 static struct slots slots;
+static struct sites sites;
 
 static void setup(void)
 {
     test_world_init(&world, (size_t)slots_bytes(OBJECT, SLOTS));
+    slots_init(&slots, OBJECT, SLOTS, POOL_SERIES, &world.ledger, &world.region);
+}
+
+static void setup_traced(void)
+{
+    test_world_init(&world, (size_t)(slots_bytes(OBJECT, SLOTS) + slot_sites_bytes(SLOTS)));
+    sites_init(&sites);
+    world.ledger.sites = &sites;
     slots_init(&slots, OBJECT, SLOTS, POOL_SERIES, &world.ledger, &world.region);
 }
 
@@ -104,8 +113,13 @@ END_TEST
 
 /* ---- model ---- */
 
+#define SITES_USED 3
+
+static const char *const site_names[SITES_USED] = {"a.c:1", "a.c:2", "b.c:1"};
+
 struct plain_slot {
     bool live;
+    int site;
     uint32_t generation; /* as it was when it was last seen */
     unsigned char filling;
 };
@@ -118,7 +132,8 @@ static struct {
 
 static void model_acquire(unsigned char filling)
 {
-    uint32_t index = slots_acquire(&slots);
+    int site = filling % SITES_USED;
+    uint32_t index = slots_acquire_at(&slots, site_names[site]);
     CHECK_THAT((index == SLOT_NONE) == (model.live == SLOTS));
     if (index == SLOT_NONE) {
         model.refusals++;
@@ -129,7 +144,7 @@ static void model_acquire(unsigned char filling)
     CHECK_THAT(slots_generation(&slots, index) == plain->generation + 1); /* odd: live */
     CHECK_THAT(slots_generation(&slots, index) % 2 == 1);
     memset(slots_at(&slots, index), filling, OBJECT);
-    *plain = (struct plain_slot){true, slots_generation(&slots, index), filling};
+    *plain = (struct plain_slot){true, site, slots_generation(&slots, index), filling};
     model.live++;
 }
 
@@ -148,6 +163,26 @@ static void model_release(uint32_t index)
     model.live--;
 }
 
+/* Each line holds what it acquired, and all of them what the pool has live. */
+static void check_sites(void)
+{
+    uint64_t live[SITES_USED] = {0};
+    uint64_t sum = 0;
+    for (uint32_t index = 0; index < SLOTS; index++) {
+        if (model.slots[index].live)
+            live[model.slots[index].site] += slot_cost(OBJECT);
+    }
+    for (uint16_t row = 0; row < SITES_ROWS; row++) {
+        struct site_figures figures = sites_figures(&sites, row);
+        sum += figures.live_bytes;
+        for (int site = 0; site < SITES_USED; site++)
+            CHECK_THAT(figures.allocations == 0 || strcmp(figures.name, site_names[site]) != 0 ||
+                       figures.live_bytes == live[site]);
+        CHECK_THAT(figures.live_objects * slot_cost(OBJECT) == figures.live_bytes);
+    }
+    CHECK_THAT(sum == ledger_figures(&world.ledger, POOL_SERIES).live_bytes);
+}
+
 static void check_against_model(void)
 {
     struct account_figures figures = ledger_figures(&world.ledger, POOL_SERIES);
@@ -159,6 +194,8 @@ static void check_against_model(void)
     for (uint32_t index = 0; index < SLOTS; index++)
         CHECK_THAT(slots_is_live(&slots, index) == model.slots[index].live);
     slots_verify(&slots);
+    if (slots.site_rows != NULL)
+        check_sites();
 }
 
 START_TEST(churn_agrees_with_an_array)
@@ -179,6 +216,31 @@ START_TEST(churn_agrees_with_an_array)
             model_release(index);
     }
     check_against_model();
+}
+END_TEST
+
+/* ---- traced ---- */
+
+START_TEST(a_traced_pool_takes_an_array_more_and_no_other_capacity)
+{
+    ck_assert_uint_eq(world.region.used, slots_bytes(OBJECT, SLOTS) + slot_sites_bytes(SLOTS));
+    ck_assert_uint_eq(slot_sites_bytes(SLOTS), region_piece_bytes(SLOTS * sizeof(uint16_t)));
+    struct account_figures figures = ledger_figures(&world.ledger, POOL_SERIES);
+    ck_assert_uint_eq(figures.capacity_bytes, SLOTS * slot_cost(OBJECT));
+}
+END_TEST
+
+START_TEST(a_slot_is_charged_to_the_line_that_acquires_it)
+{
+    char here[100];
+    snprintf(here, sizeof here, "unit/memory/test_slots.c:%d", __LINE__ + 1);
+    uint32_t index = slots_acquire(&slots);
+    uint16_t row = slots.site_rows[index];
+    ck_assert_ptr_nonnull(strstr(sites_figures(&sites, row).name, here));
+    ck_assert_uint_eq(sites_figures(&sites, row).live_bytes, slot_cost(OBJECT));
+    slots_release(&slots, &index);
+    ck_assert_uint_eq(sites_figures(&sites, row).live_bytes, 0);
+    ck_assert_uint_eq(sites_figures(&sites, row).live_objects, 0);
 }
 END_TEST
 
@@ -257,6 +319,15 @@ Suite *slots_suite(void)
     tcase_add_test(pool, only_live_objects_may_be_touched);
     tcase_add_loop_test(pool, churn_agrees_with_an_array, 0, 4);
     suite_add_tcase(suite, pool);
+    TCase *traced = tcase_create("traced");
+    tcase_set_timeout(traced, 30);
+    tcase_add_checked_fixture(traced, setup_traced, teardown);
+    tcase_add_test(traced, a_traced_pool_takes_an_array_more_and_no_other_capacity);
+    tcase_add_test(traced, a_slot_is_charged_to_the_line_that_acquires_it);
+    tcase_add_test(traced, a_full_pool_refuses_and_counts);
+    tcase_add_test(traced, only_live_objects_may_be_touched);
+    tcase_add_loop_test(traced, churn_agrees_with_an_array, 0, 4);
+    suite_add_tcase(suite, traced);
     TCase *stops = tcase_create("stops");
     tcase_add_checked_fixture(stops, setup, NULL);
     tcase_add_test_raise_signal(stops, releasing_twice_stops, SIGABRT);

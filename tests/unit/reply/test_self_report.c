@@ -315,7 +315,7 @@ static const struct {
     {"process_major_pagefaults_total", "1013"},
 };
 
-/* Without a value: it moves with the number of statuses, and the next test has it. */
+/* Without a value: it moves with the number of statuses or pools, and a test below has it. */
 START_TEST(sample_is_there_with_its_value)
 {
     write_whole();
@@ -359,13 +359,17 @@ END_TEST
 
 START_TEST(every_pool_has_its_samples)
 {
+    unsigned long sum = 0;
     write_whole();
     for (int pool = 0; pool < POOL_COUNT; pool++) {
         char sample[128];
+        sum += 1000UL * (unsigned)(pool + 1);
         snprintf(sample, sizeof sample, "mayfly_memory_pool_live_bytes{pool=\"%s\"}",
                  pool_rows[pool].name);
         ck_assert_uint_eq(strtoul(value_of(sample), NULL, 10), 1000UL * (unsigned)(pool + 1));
     }
+    ck_assert_uint_eq(strtoul(value_of("mayfly_memory_live_bytes"), NULL, 10), sum);
+    ck_assert_uint_eq(strtoul(value_of("mayfly_memory_peak_bytes"), NULL, 10), sum + 7);
 }
 END_TEST
 
