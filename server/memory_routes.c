@@ -71,7 +71,8 @@ void snapshot_take_end(struct request *request)
         return;
     struct snapshot snapshot = service_snapshot(request->service);
     service_lock_engine(request->service);
-    snapshot.id = snapshots_keep(request->service->snapshots, &snapshot);
+    snapshot.id = snapshots_keep(request->service->snapshots, &snapshot,
+                                 request->service->ledger->sites);
     service_unlock_engine(request->service);
     snapshot_taken_write(&writer, &snapshot);
     request_reply(request, json_type, writer_text(&writer));
@@ -97,25 +98,30 @@ void snapshot_drop_end(struct request *request)
 
 /* ---- differences ---- */
 
-/* The snapshot that a parameter names; of `now`, and of none where it may be left out, one is made.
- */
-static bool read_snapshot(struct request *request, const char *name, bool may_be_now,
-                          struct snapshot *out)
+bool snapshot_parameter(struct request *request, const char *name, bool may_be_now, bool *given,
+                        uint64_t *id)
 {
     struct bytes value = BYTES("");
-    uint64_t id;
-    bool given = request_parameter(request, name, &value);
+    *id = 0;
+    *given = request_parameter(request, name, &value);
     if (request->refused.status != STATUS_OK)
         return false;
-    if (may_be_now && (!given || bytes_equal(value, BYTES("now")))) {
+    if (!*given || (may_be_now && bytes_equal(value, BYTES("now"))))
+        return true;
+    if (number_parse_u64(value, id) && *id != 0)
+        return true;
+    const char *problem =
+        may_be_now ? "to is the id of a snapshot, or now" : "from is the id of a snapshot";
+    request_refuse(request, refusal_detail(STATUS_BAD_PARAMETER, problem));
+    return false;
+}
+
+/* The snapshot of that id, or what is so now. */
+static bool find_snapshot(struct request *request, uint64_t id, struct snapshot *out)
+{
+    if (id == 0) {
         *out = service_snapshot(request->service);
         return true;
-    }
-    if (!given || !number_parse_u64(value, &id)) {
-        const char *problem =
-            may_be_now ? "to is the id of a snapshot, or now" : "from is the id of a snapshot";
-        request_refuse(request, refusal_detail(STATUS_BAD_PARAMETER, problem));
-        return false;
     }
     service_lock_engine(request->service);
     const struct snapshot *found = snapshots_find(request->service->snapshots, id);
@@ -132,7 +138,17 @@ void diff_end(struct request *request)
     struct writer writer;
     struct snapshot from;
     struct snapshot to;
-    if (!read_snapshot(request, "from", false, &from) || !read_snapshot(request, "to", true, &to) ||
+    uint64_t from_id, to_id;
+    bool has_from, has_to;
+    if (!snapshot_parameter(request, "from", false, &has_from, &from_id) ||
+        !snapshot_parameter(request, "to", true, &has_to, &to_id))
+        return;
+    if (!has_from) {
+        request_refuse(request, refusal_detail(STATUS_BAD_PARAMETER, "from is missing: the id of a "
+                                                                     "snapshot"));
+        return;
+    }
+    if (!find_snapshot(request, from_id, &from) || !find_snapshot(request, to_id, &to) ||
         !request_writer(request, SNAPSHOT_REPLY_BYTES, &writer))
         return;
     snapshot_diff_write(&writer, &from, &to);

@@ -67,6 +67,13 @@ void snapshot_drop_end(struct request *request);
 void diff_end(struct request *request);
 void peaks_reset_end(struct request *request);
 
+/*
+ * The id of the snapshot that a parameter names; 0 for now, and where it is not given. False with
+ * the request refused.
+ */
+bool snapshot_parameter(struct request *request, const char *name, bool may_be_now, bool *given,
+                        uint64_t *id);
+
 /* sites_route.c */
 void sites_end(struct request *request);
 

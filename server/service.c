@@ -74,9 +74,8 @@ static void init_sites(struct service *service, struct region *region)
 static void init_watch(struct service *service, struct region *region)
 {
     service->watch = region_take(region, sizeof *service->watch);
-    service->snapshots = region_take(region, sizeof *service->snapshots);
+    service->snapshots = snapshots_make(service->settings->trace != 0, region);
     watch_init(service->watch, (int64_t)service->settings->trend_block, service->start_ms);
-    snapshots_init(service->snapshots);
     quiet_init(&service->quiet);
     charge(service, POOL_WATCH);
 }

@@ -85,8 +85,7 @@ static void plan_pools(struct plan *plan, const struct plan_world *world)
                         region_piece_bytes(sizeof(struct ledger)) +
                         region_piece_bytes(workers * world->worker_bytes);
     pools[POOL_OWN] = own_bytes(s);
-    pools[POOL_WATCH] = region_piece_bytes(sizeof(struct watch)) +
-                        region_piece_bytes(sizeof(struct snapshots));
+    pools[POOL_WATCH] = region_piece_bytes(sizeof(struct watch)) + snapshots_bytes(s->trace != 0);
     engine_plan(s, pools);
     if (s->trace) /* beside the engine's: a row's number for each slot */
         pools[POOL_SITES] += sites_bytes();

@@ -5,9 +5,21 @@
 
 #include <string.h>
 
-void snapshots_init(struct snapshots *snapshots)
+#define ALL_SITES_BYTES (SNAPSHOTS_MAX * SITES_ROWS * sizeof(struct site_counts))
+
+uint64_t snapshots_bytes(bool traced)
 {
+    return region_piece_bytes(sizeof(struct snapshots)) +
+           (traced ? region_piece_bytes(ALL_SITES_BYTES) : 0);
+}
+
+struct snapshots *snapshots_make(bool traced, struct region *region)
+{
+    struct snapshots *snapshots = region_take(region, sizeof *snapshots);
     memset(snapshots, 0, sizeof *snapshots);
+    if (traced)
+        snapshots->sites = region_take(region, ALL_SITES_BYTES);
+    return snapshots;
 }
 
 struct snapshot snapshot_make(const struct ledger *ledger, uint64_t heap_bytes, int64_t now_ms)
@@ -26,25 +38,41 @@ struct snapshot snapshot_make(const struct ledger *ledger, uint64_t heap_bytes, 
 }
 
 /* A free place, whose id is 0, is older than any other. */
-uint64_t snapshots_keep(struct snapshots *snapshots, const struct snapshot *snapshot)
+uint64_t snapshots_keep(struct snapshots *snapshots, const struct snapshot *snapshot,
+                        const struct sites *sites)
 {
-    struct snapshot *oldest = &snapshots->places[0];
+    int oldest = 0;
     for (int i = 1; i < SNAPSHOTS_MAX; i++) {
-        if (snapshots->places[i].id < oldest->id)
-            oldest = &snapshots->places[i];
+        if (snapshots->places[i].id < snapshots->places[oldest].id)
+            oldest = i;
     }
-    *oldest = *snapshot;
-    oldest->id = ++snapshots->last_id;
-    return oldest->id;
+    snapshots->places[oldest] = *snapshot;
+    snapshots->places[oldest].id = ++snapshots->last_id;
+    if (snapshots->sites != NULL)
+        sites_copy(sites, snapshots->sites[oldest]);
+    return snapshots->last_id;
+}
+
+/* SNAPSHOTS_MAX when there is none. */
+static int place_of(const struct snapshots *snapshots, uint64_t id)
+{
+    int place = 0;
+    while (place < SNAPSHOTS_MAX && (id == 0 || snapshots->places[place].id != id))
+        place++;
+    return place;
 }
 
 const struct snapshot *snapshots_find(const struct snapshots *snapshots, uint64_t id)
 {
-    for (int i = 0; i < SNAPSHOTS_MAX; i++) {
-        if (id != 0 && snapshots->places[i].id == id)
-            return &snapshots->places[i];
-    }
-    return NULL;
+    int place = place_of(snapshots, id);
+    return place == SNAPSHOTS_MAX ? NULL : &snapshots->places[place];
+}
+
+const struct site_counts *snapshots_sites(const struct snapshots *snapshots, uint64_t id)
+{
+    int place = place_of(snapshots, id);
+    bool none = place == SNAPSHOTS_MAX || snapshots->sites == NULL;
+    return none ? NULL : snapshots->sites[place];
 }
 
 const struct snapshot *snapshots_after(const struct snapshots *snapshots, uint64_t id)
@@ -60,13 +88,11 @@ const struct snapshot *snapshots_after(const struct snapshots *snapshots, uint64
 
 bool snapshots_drop(struct snapshots *snapshots, uint64_t id)
 {
-    for (int i = 0; i < SNAPSHOTS_MAX; i++) {
-        if (id == 0 || snapshots->places[i].id != id)
-            continue;
-        snapshots->places[i].id = 0;
-        return true;
-    }
-    return false;
+    int place = place_of(snapshots, id);
+    if (place == SNAPSHOTS_MAX)
+        return false;
+    snapshots->places[place].id = 0;
+    return true;
 }
 
 static struct snapshot_change change_of(uint32_t row, const struct snapshot_row *from,

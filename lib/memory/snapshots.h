@@ -4,12 +4,16 @@
  *     POST /memory/snapshots ──> | 3 | 4 | 5 | 6 | 7 |   16 of them; the 17th takes the oldest's
  *     GET /memory/diff?from=5 ──> now less then, largest growth first                      place
  *
+ * While `trace` is on each has the lines of the source beside it, too.
+ *
  * Owner: the service. Lifetime: process. Threads: one at a time (the engine's lock).
  */
 #ifndef MEMORY_SNAPSHOTS_H
 #define MEMORY_SNAPSHOTS_H
 
 #include "memory/ledger.h"
+#include "memory/region.h"
+#include "memory/sites.h"
 
 #include <stdbool.h>
 
@@ -33,19 +37,30 @@ struct snapshot {
 
 struct snapshots {
     struct snapshot places[SNAPSHOTS_MAX];
+    struct site_counts (*sites)[SITES_ROWS]; /* by place; NULL: nothing is traced */
     uint64_t last_id;
 };
 
-void snapshots_init(struct snapshots *snapshots);
+/* What the region needs for the struct and, while traced, for the lines beside each snapshot. */
+uint64_t snapshots_bytes(bool traced);
+
+struct snapshots *snapshots_make(bool traced, struct region *region);
 
 /* What is so now. `heap_bytes` is what malloc holds and nothing explains. */
 struct snapshot snapshot_make(const struct ledger *ledger, uint64_t heap_bytes, int64_t now_ms);
 
-/* Keeps it, in the place of the oldest where all are taken. Returns its id. */
-uint64_t snapshots_keep(struct snapshots *snapshots, const struct snapshot *snapshot);
+/*
+ * Keeps it, in the place of the oldest where all are taken, with what `sites` have now (NULL:
+ * nothing is traced). Returns its id.
+ */
+uint64_t snapshots_keep(struct snapshots *snapshots, const struct snapshot *snapshot,
+                        const struct sites *sites);
 
 /* NULL when there is none of that id (any more). */
 const struct snapshot *snapshots_find(const struct snapshots *snapshots, uint64_t id);
+
+/* What each row of the sites had then; NULL when there is none of that id, or nothing is traced. */
+const struct site_counts *snapshots_sites(const struct snapshots *snapshots, uint64_t id);
 
 /* The one with the lowest id above `id`, NULL after the last: a walk begins with 0. */
 const struct snapshot *snapshots_after(const struct snapshots *snapshots, uint64_t id);

@@ -172,7 +172,7 @@ class Snapshots(SeeingCase):
             self.assert_refused(self.operator(f"/memory/diff?{query}"), 400, "bad_parameter")
         taken = self.take()
         self.assert_refused(self.operator(f"/memory/diff?from={taken}&to=x"), 400, "bad_parameter")
-        self.assert_refused(self.operator(f"/memory/diff?from={taken}&to=0"), 404, "no_snapshot")
+        self.assert_refused(self.operator(f"/memory/diff?from={taken}&to=0"), 400, "bad_parameter")
 
     def test_on_the_data_listener_too(self):
         reply = self.get("/memory/snapshots", "-X", "POST")

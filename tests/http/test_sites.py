@@ -199,3 +199,42 @@ class TraceOff(ServiceCase):
     def test_nothing_is_kept_for_it(self):
         sites = self.service.pools()["sites"]
         self.assertEqual((sites["capacity_bytes"], sites["live_bytes"], sites["live_objects"]), (0, 0, 0))
+
+
+class Growth(TracedCase):
+    """Between two snapshots: which line holds more."""
+
+    def take(self):
+        return curl(self.service.operator_url + "/memory/snapshots", "-X", "POST").json()["id"]
+
+    def grown(self, query):
+        reply = curl(self.service.operator_url + f"{TARGET}?{query}")
+        self.assertEqual(reply.status, 200, reply)
+        return reply.json()["sites"]
+
+    def test_series_are_held_by_the_line_that_acquires_them(self):
+        self.push(bodies.counters("before", 100), *TEXT)
+        before = self.take()
+        pool = self.service.pools()["series"]
+        self.push(bodies.counters("grown", 2000), *TEXT)
+        self.service.await_quiet()
+        after = self.take()
+        self.push(bodies.counters("after", 500), *TEXT)
+        for query, series in ((f"from={before}&to={after}", 2001), (f"from={before}", 2502)):
+            rows = self.grown(query)
+            growth = [row["live_bytes_diff"] for row in rows]
+            self.assertEqual(growth, sorted(growth, reverse=True))
+            self.assertTrue(is_of_slots(rows[0]), rows[0])
+            self.assertLessEqual(abs(rows[0]["live_objects_diff"] - series), 2)
+            each = pool["live_bytes"] // pool["live_objects"]
+            self.assertEqual(rows[0]["live_bytes_diff"], rows[0]["live_objects_diff"] * each)
+        back = self.grown(f"from={after}&to={before}")
+        self.assertEqual(min(row["live_bytes_diff"] for row in back), -self.grown(
+            f"from={before}&to={after}")[0]["live_bytes_diff"])
+
+    def test_bad_questions(self):
+        for query, status, code in (("from=x", 400, "bad_parameter"), ("from=0", 400, "bad_parameter"),
+                                    ("from=99999", 404, "no_snapshot"), ("to=99999", 404, "no_snapshot"),
+                                    ("to=x", 400, "bad_parameter")):
+            reply = curl(self.service.operator_url + f"{TARGET}?{query}")
+            self.assert_refused(reply, status, code)

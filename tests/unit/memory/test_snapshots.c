@@ -8,19 +8,21 @@ Suite *snapshots_suite(void);
 
 static struct ledger ledger;
 static struct snapshots snapshots;
+static struct sites sites;
+static struct site_counts counts[SNAPSHOTS_MAX][SITES_ROWS];
 
 static void setup(void)
 {
     ledger_init(&ledger);
     for (int pool = 0; pool < POOL_COUNT; pool++)
         ledger.accounts[pool].capacity_bytes = 1000000;
-    snapshots_init(&snapshots);
+    memset(&snapshots, 0, sizeof snapshots);
 }
 
 static uint64_t keep(int64_t at_ms)
 {
     struct snapshot snapshot = snapshot_make(&ledger, 0, at_ms);
-    return snapshots_keep(&snapshots, &snapshot);
+    return snapshots_keep(&snapshots, &snapshot, &sites);
 }
 
 START_TEST(a_snapshot_is_what_the_ledger_says)
@@ -118,6 +120,43 @@ START_TEST(largest_growth_comes_first_and_shrinking_last)
 }
 END_TEST
 
+/* ---- lines of the source ---- */
+
+START_TEST(lines_are_kept_beside_while_traced)
+{
+    keep(1);
+    ck_assert_ptr_null(snapshots_sites(&snapshots, 1)); /* not traced */
+    snapshots.sites = counts;
+    sites_init(&sites);
+    uint16_t row = sites_take(&sites, SITE, 100);
+    uint64_t first = keep(2);
+    sites_take(&sites, "elsewhere.c:1", 30);
+    sites_give(&sites, row, 100);
+    uint64_t second = keep(3);
+    ck_assert_uint_eq(snapshots_sites(&snapshots, first)[row].live_bytes, 100);
+    ck_assert_uint_eq(snapshots_sites(&snapshots, first)[row].live_objects, 1);
+    ck_assert_uint_eq(snapshots_sites(&snapshots, second)[row].live_bytes, 0);
+    ck_assert_ptr_null(snapshots_sites(&snapshots, second + 1));
+    for (int i = 0; i < SNAPSHOTS_MAX; i++)
+        keep(4);
+    ck_assert_ptr_null(snapshots_sites(&snapshots, first)); /* its place was taken */
+}
+END_TEST
+
+START_TEST(it_takes_of_the_region_what_it_said)
+{
+    for (int traced = 0; traced < 2; traced++) {
+        struct test_world world;
+        test_world_init(&world, snapshots_bytes(traced));
+        struct snapshots *made = snapshots_make(traced, &world.region);
+        ck_assert_uint_eq(world.region.used, snapshots_bytes(traced));
+        ck_assert((made->sites != NULL) == traced);
+        ck_assert_ptr_null(snapshots_after(made, 0));
+        test_world_end(&world);
+    }
+}
+END_TEST
+
 START_TEST(rows_have_names)
 {
     ck_assert_str_eq(snapshot_row_name(POOL_SERIES), "series");
@@ -135,6 +174,8 @@ Suite *snapshots_suite(void)
     tcase_add_test(tcase, a_free_place_is_taken_before_the_oldests);
     tcase_add_test(tcase, a_walk_is_by_rising_id_whatever_was_dropped);
     tcase_add_test(tcase, largest_growth_comes_first_and_shrinking_last);
+    tcase_add_test(tcase, lines_are_kept_beside_while_traced);
+    tcase_add_test(tcase, it_takes_of_the_region_what_it_said);
     tcase_add_test(tcase, rows_have_names);
     suite_add_tcase(suite, tcase);
     return suite;

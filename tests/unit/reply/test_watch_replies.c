@@ -21,7 +21,7 @@ static void setup(void)
 {
     fixture_init(&fixture);
     rates = (struct watch_rates){0};
-    snapshots_init(&snapshots);
+    memset(&snapshots, 0, sizeof snapshots);
 }
 
 static json_t *read_back(const struct writer *writer)
@@ -167,7 +167,7 @@ END_TEST
 static void keep(int64_t at_ms)
 {
     struct snapshot snapshot = snapshot_make(&fixture.ledger, 5, at_ms);
-    snapshots_keep(&snapshots, &snapshot);
+    snapshots_keep(&snapshots, &snapshot, NULL);
 }
 
 START_TEST(snapshots_are_listed_oldest_first)
