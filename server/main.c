@@ -6,6 +6,7 @@
  *                  └ printed           ledger printed, exit 0 or 3 <── drain, stop <─────────┘
  */
 #include "code_bytes.h"
+#include "drills.h"
 #include "http.h"
 #include "probe.h"
 #include "service.h"
@@ -96,6 +97,7 @@ static struct plan_world plan_world(const struct machine *machine)
         .memory_limit = machine_memory_limit(machine),
         .connection_bytes = sizeof(struct connection),
         .worker_bytes = sizeof(struct worker),
+        .drills_bytes = sizeof(struct drills),
     };
 }
 
@@ -217,6 +219,14 @@ static void block_signals(void)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
+/* What was leaked on purpose is no reason for exit code 3. */
+static void stop_drills(struct service *service)
+{
+    uint64_t freed_bytes;
+    if (service->drills != NULL)
+        drills_stop(service->drills, &freed_bytes);
+}
+
 static int stop(struct service *service, struct listeners *listeners, struct ticker *ticker)
 {
     int64_t timeout_us = (int64_t)service->settings->server_shutdown_timeout * 1000;
@@ -227,6 +237,7 @@ static int stop(struct service *service, struct listeners *listeners, struct tic
     http_drain(&listeners->operators, deadline_us);
     http_stop(&listeners->operators);
     ticker_stop(ticker);
+    stop_drills(service);
     service->log.events_per_second = UINT64_MAX; /* the ledger is never cut */
     service_log_ledger(service);
     bool quiet = service_is_quiet(service);

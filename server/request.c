@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "connections.h"
+#include "drills.h"
 #include "service.h"
 
 #include "base/ensure.h"
@@ -149,6 +150,8 @@ void request_end(struct request *request)
     atomic_store_explicit(&connection->requested, true, memory_order_relaxed);
     atomic_store_explicit(&connection->idle_since_us, now_us, memory_order_relaxed);
     request_set_phase(request, PHASE_NONE);
+    if (service->drills != NULL)
+        drills_request(service->drills);
     if (atomic_fetch_sub(&service->figures.live, 1) == 1)
         service_look_when_quiet(service);
 }

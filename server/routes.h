@@ -48,6 +48,11 @@ void cardinality_end(struct request *request);
 /* query_route.c */
 void query_end(struct request *request);
 
+/* drills_route.c */
+void drill_leak_end(struct request *request);
+void drills_end(struct request *request);
+void drills_delete_end(struct request *request);
+
 /* report_routes.c */
 void metrics_end(struct request *request);
 void memory_end(struct request *request);

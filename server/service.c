@@ -1,6 +1,7 @@
 /* service.c: see service.h. */
 #include "service.h"
 
+#include "drills.h"
 #include "process_memory.h"
 
 #include "base/ensure.h"
@@ -106,8 +107,8 @@ void service_init(struct service *service, const struct options *options, const 
     init_sites(service, region);
     init_lock(&service->engine_lock);
     init_lock(&service->growth_lock);
-    blocks_init(&service->growth, service->settings->requests_bytes, POOL_GROWTH, service->ledger,
-                region);
+    blocks_init(&service->growth, service->settings->requests_bytes + plan->drill_bytes,
+                POOL_GROWTH, service->ledger, region);
     service->growth_source = (struct block_source){growth_take, growth_give, service};
     connections_init(&service->connections, service, region);
     init_workers(service, region);
@@ -116,6 +117,7 @@ void service_init(struct service *service, const struct options *options, const 
                 region);
     service->own = region_take(region, sizeof *service->own);
     own_init(service->own, service->settings, seed, service->start_ms, service->ledger, region);
+    service->drills = service->settings->drills ? drills_make(service, region) : NULL;
     init_watch(service, region);
     charge(service, POOL_FIXED);
     region_seal(region);
@@ -310,8 +312,19 @@ static void read_requests(struct service *service, struct world_requests *reques
     requests->lifetimes.max_us = get(&service->figures.lifetime_max_us);
 }
 
+/* Connections that came, and those that went: it never goes back. */
+static uint64_t connection_moves(struct service *service)
+{
+    struct connections *connections = &service->connections;
+    pthread_mutex_lock(&connections->lock);
+    uint64_t moves = 2 * connections->accepted - connections->live;
+    pthread_mutex_unlock(&connections->lock);
+    return moves;
+}
+
 void service_world(struct service *service, struct world *world)
 {
+    uint64_t moves = connection_moves(service);
     *world = (struct world){
         .version = MAYFLY_VERSION,
         .memory_source = option_source_name(service->options->source[OPTION_ROW_memory]),
@@ -325,6 +338,7 @@ void service_world(struct service *service, struct world *world)
     read_process(service, &world->process);
     read_cgroup(service, &world->cgroup);
     read_requests(service, &world->requests);
+    world->connections_moved = connection_moves(service) != moves;
 }
 
 /* What the growth pool's own bitmap has, against its account. */
@@ -337,7 +351,7 @@ static uint64_t growth_mismatch(struct service *service)
     return held > live ? held - live : live - held;
 }
 
-/* Of what the engines and the growth pool have looked at. */
+/* Of what the engines, the growth pool and the drills have looked at. */
 static void read_mismatches(struct service *service, struct report_figures *figures)
 {
     const struct engine *own = &service->own->engine;
@@ -345,6 +359,8 @@ static void read_mismatches(struct service *service, struct report_figures *figu
     memcpy(by_pool, service->engine->audit.mismatch_by_pool, sizeof figures->mismatch_by_pool);
     by_pool[POOL_OWN] += own->audit.mismatch_bytes;
     by_pool[POOL_GROWTH] += growth_mismatch(service);
+    if (service->drills != NULL)
+        by_pool[POOL_DRILLS] += drills_mismatch(service->drills);
     for (int pool = 0; pool < POOL_COUNT; pool++)
         figures->input.ledger_mismatch_bytes += by_pool[pool];
 }

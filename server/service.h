@@ -30,6 +30,8 @@ struct worker {
     struct arena scratch;
 };
 
+struct drills;
+
 struct service {
     const struct options *options;
     const struct plan *plan;
@@ -51,6 +53,8 @@ struct service {
     pthread_mutex_t growth_lock;
     struct blocks growth;
     struct block_source growth_source;
+
+    struct drills *drills; /* NULL: off, which is how a service is run */
 
     struct connections connections;
     struct worker *workers;

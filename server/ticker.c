@@ -1,6 +1,8 @@
 /* ticker.c: see ticker.h. */
 #include "ticker.h"
 
+#include "drills.h"
+
 #include <errno.h>
 #include <time.h>
 
@@ -40,6 +42,8 @@ static void tick(struct ticker *ticker, uint64_t count)
         log_warning(&service->log, "connections_ended", "cause=timeout count=%u", reaped);
     if (count % TICKS_PER_LOOK == 0)
         connections_pass_on_ends(&service->connections);
+    if (service->drills != NULL)
+        drills_tick(service->drills, clock_now_ms(&service->clock));
     if (count % TICKS_PER_SECOND == 0)
         follow_clock(service);
 }

@@ -206,15 +206,26 @@ static void text_store(struct settings *settings, const struct setting *row, str
     memcpy(out, text.at, text.length);
 }
 
+static enum setting_problem any_number_read(enum setting_kind kind, struct bytes text,
+                                            uint64_t *number)
+{
+    struct unit_table table = units_of(kind);
+    return kind == SETTING_SWITCH ? switch_read(text, number) : number_read(&table, text, number);
+}
+
+enum setting_problem setting_number_read(enum setting_kind kind, struct bytes text,
+                                         uint64_t *number)
+{
+    ENSURE(kind != SETTING_TEXT);
+    return any_number_read(kind, bytes_trim(text), number);
+}
+
 static enum setting_problem number_assign(struct settings *settings, const struct setting *row,
                                           struct bytes text)
 {
     uint64_t number = SETTING_AUTO;
     if (row->initial != SETTING_AUTO || !bytes_equal(text, BYTES("auto"))) {
-        struct unit_table table = units_of(row->kind);
-        enum setting_problem problem = row->kind == SETTING_SWITCH
-                                           ? switch_read(text, &number)
-                                           : number_read(&table, text, &number);
+        enum setting_problem problem = any_number_read(row->kind, text, &number);
         if (problem != SETTING_FINE)
             return problem;
         if (number < row->floor)

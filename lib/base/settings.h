@@ -76,6 +76,13 @@ enum setting_problem setting_assign(struct settings *settings, const struct sett
                                     struct bytes text);
 
 /*
+ * Reads a number as setting_assign does, for what is no setting but is written as one. Not
+ * SETTING_FINE: malformed, or beyond uint64_t.
+ */
+enum setting_problem setting_number_read(enum setting_kind kind, struct bytes text,
+                                         uint64_t *number);
+
+/*
  * The value as setting_assign reads it, in the largest unit that divides it evenly (64MiB, 10s,
  * auto, true), so that it reads back as the same value. No terminator; returns the length.
  */

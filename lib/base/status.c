@@ -66,6 +66,7 @@ static const struct governed governed[] = {
     GOVERNED(TOO_MANY_CELLS, "limits.query_cells", limits_query_cells),
     GOVERNED(TOO_MANY_GROUPS, "limits.query_groups", limits_query_groups),
     GOVERNED(TOO_MANY_POINTS, "limits.query_points", limits_query_points),
+    GOVERNED(DRILLS_OFF, "drills", drills),
     GOVERNED(TOO_DEEP, "limits.json_depth", limits_json_depth),
 };
 

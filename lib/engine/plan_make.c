@@ -54,6 +54,15 @@ static uint64_t threads_of(const struct settings *settings)
     return settings->server_threads + PLAN_OTHER_THREADS;
 }
 
+/*
+ * What one drill may leak: large beside what a service does by itself, small enough that three
+ * shares of it (in a pool of their own, in the growth pool, on the heap) leave room for the rest.
+ */
+static uint64_t drill_bytes(const struct settings *settings)
+{
+    return settings->drills ? settings->memory / 16 : 0;
+}
+
 /* ---- addends ---- */
 
 static uint64_t libmicrohttpd_bytes(const struct settings *settings)
@@ -74,7 +83,7 @@ static void plan_pools(struct plan *plan, const struct plan_world *world)
         s->server_threads + 1; /* the operator listener's thread answers requests too */
     uint64_t *pools = plan->pools;
     pools[POOL_REQUESTS] = region_piece_bytes(s->server_connections * s->limits_first_block_bytes);
-    pools[POOL_GROWTH] = blocks_bytes(s->requests_bytes);
+    pools[POOL_GROWTH] = blocks_bytes(s->requests_bytes + plan->drill_bytes);
     pools[POOL_RESERVE] = region_piece_bytes(s->server_operator_connections * OPERATOR_ARENA_BYTES);
     pools[POOL_SCRATCH] = workers * region_piece_bytes(s->limits_scratch_bytes);
     pools[POOL_BATCHES] = s->server_threads * region_piece_bytes(sizeof(struct batch));
@@ -86,6 +95,9 @@ static void plan_pools(struct plan *plan, const struct plan_world *world)
                         region_piece_bytes(workers * world->worker_bytes);
     pools[POOL_OWN] = own_bytes(s);
     pools[POOL_WATCH] = region_piece_bytes(sizeof(struct watch)) + snapshots_bytes(s->trace != 0);
+    if (s->drills)
+        pools[POOL_DRILLS] =
+            region_piece_bytes(world->drills_bytes) + blocks_bytes(plan->drill_bytes);
     engine_plan(s, pools);
     if (s->trace) /* beside the engine's: a row's number for each slot */
         pools[POOL_SITES] += sites_bytes();
@@ -103,6 +115,7 @@ static void plan_add_up(struct plan *plan, const struct plan_world *world)
     plan->parts[PLAN_STACKS] = plan->threads * s->server_stack_bytes;
     plan->parts[PLAN_CODE] = world->code_bytes;
     plan->parts[PLAN_SLACK] = SLACK_BYTES;
+    plan->parts[PLAN_DRILLS] = plan->drill_bytes;
     plan->total = 0;
     for (int part = 0; part < PLAN_PARTS; part++)
         plan->total += plan->parts[part];
@@ -142,7 +155,8 @@ static uint64_t threads_for(const struct settings *s, const struct plan_world *w
 /* What does not depend on what is left over. */
 static void choose_fixed(struct settings *s, const struct plan_world *world)
 {
-    uint64_t own = s->memory - MIB(8); /* what the program itself takes does not grow with memory */
+    /* what the program itself takes does not grow with memory; drills have their three shares */
+    uint64_t own = s->memory - MIB(8) - 3 * drill_bytes(s);
     s->limits_first_block_bytes = region_piece_bytes(s->limits_first_block_bytes); /* aligned */
     choose(&s->server_threads, threads_for(s, world));
     uint64_t most = s->server_threads * PLAN_THREAD_CONNECTIONS;
@@ -378,6 +392,8 @@ static enum plan_verdict over_memory(const struct plan *plan, const struct setti
     say_mib(say, plan->settings.memory);
     writer_string(say, " of memory; raise memory, or lower ");
     writer_string(say, heaviest_setting(plan, asked));
+    if (plan->drill_bytes > 0)
+        writer_string(say, ", or turn drills off");
     return PLAN_OVER_MEMORY;
 }
 
@@ -433,6 +449,7 @@ enum plan_verdict plan_make(struct plan *plan, const struct settings *settings,
 {
     struct writer say = writer_make(problem, problem_bytes);
     *plan = (struct plan){.settings = *settings, .memory_limit = world->memory_limit};
+    plan->drill_bytes = drill_bytes(settings);
     choose_fixed(&plan->settings, world);
     choose_sockets(plan, world);
     choose_store(plan, world);
@@ -515,6 +532,8 @@ static void say_pool(struct writer *why, const struct plan *plan, enum pool pool
     case POOL_GROWTH:
         writer_string(why, "shared; one request at most ");
         say_mib(why, s->limits_request_bytes);
+        if (plan->drill_bytes > 0)
+            writer_string(why, "; and a drill");
         break;
     case POOL_RESERVE:
         say_product(why, s->server_operator_connections, " operator connections x ",
@@ -563,6 +582,8 @@ static void write_outside(struct writer *writer, const struct plan *plan)
     write_row(writer, "stacks", plan->parts[PLAN_STACKS], text);
     write_row(writer, "code", plan->parts[PLAN_CODE], "program and libraries, measured at start");
     write_row(writer, "slack", plan->parts[PLAN_SLACK], "malloc's rounding, libc's own buffers");
+    if (plan_has_part(plan, PLAN_DRILLS))
+        write_row(writer, "drills", plan->parts[PLAN_DRILLS], "cycles on the heap");
 }
 
 size_t plan_write(const struct plan *plan, char *out, size_t bytes)

@@ -24,6 +24,7 @@ struct plan_world {
     uint64_t memory_limit;     /* the tightest cgroup's, UINT64_MAX when there is none */
     uint64_t connection_bytes; /* the server's own state of one connection, in the region */
     uint64_t worker_bytes;     /* and of one thread that serves a listener */
+    uint64_t drills_bytes;     /* and of the drills, while they are on */
 };
 
 /*

@@ -39,7 +39,10 @@ struct json_element {
  */
 void json_element_setup(uint64_t seed);
 
-/* Whether json_element_setup was called; without it jansson would quietly use the heap. */
+/*
+ * Whether json_element_setup was called, and whoever wrapped its hooks since passes on what a parse
+ * asks for; otherwise jansson would quietly use the heap.
+ */
 bool json_element_is_set_up(void);
 
 /*

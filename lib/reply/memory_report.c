@@ -206,8 +206,10 @@ static void plan_rows_write(struct writer *writer, const struct plan *plan)
 {
     member_section(writer, "plan");
     writer_char(writer, '[');
-    for (int part = 0; part < PLAN_PARTS; part++)
-        plan_part_write(writer, plan_part_names[part], plan->parts[part]);
+    for (enum plan_part part = 0; part < PLAN_PARTS; part++) {
+        if (plan_has_part(plan, part))
+            plan_part_write(writer, plan_part_names[part], plan->parts[part]);
+    }
     writer_char(writer, ']');
 }
 

@@ -168,8 +168,11 @@ static void refusals_by_pool(const struct page *page)
 
 static void by_part(const struct page *page)
 {
-    for (int part = 0; part < PLAN_PARTS; part++)
-        labelled_sample(page, "part", plan_part_names[part], page->input->plan->parts[part]);
+    const struct plan *plan = page->input->plan;
+    for (enum plan_part part = 0; part < PLAN_PARTS; part++) {
+        if (plan_has_part(plan, part))
+            labelled_sample(page, "part", plan_part_names[part], plan->parts[part]);
+    }
 }
 
 static void by_cause(const struct page *page)

@@ -11,10 +11,13 @@ static double known(uint64_t figure)
     return figure == WORLD_UNKNOWN ? NAN : (double)figure;
 }
 
-/* Those of connections come and go with clients. */
+/*
+ * Those of connections come and go with clients. When one came between the two counts there would
+ * be one too few; in the first block that would be what all later ones are held against.
+ */
 static double descriptors(const struct world *world)
 {
-    if (world->process.open_fds == WORLD_UNKNOWN)
+    if (world->process.open_fds == WORLD_UNKNOWN || world->connections_moved)
         return NAN;
     return (double)report_less(world->process.open_fds, world->requests.connections);
 }

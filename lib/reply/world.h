@@ -104,6 +104,7 @@ struct world {
     const char *memory_source; /* "default", "file", "environment" or "flag" */
     bool prefaulted;
     bool stopping;
+    bool connections_moved; /* some came or went while the rest was measured */
     int64_t now_ms;
     int64_t start_ms;
     int64_t

@@ -103,7 +103,7 @@ class Settings(CommandCase):
 
     def test_zero_is_never_without_limit(self):
         for path, kind in setting_rows():
-            if kind == "TEXT" or path in ("prefault", "trace", "server.shutdown_timeout", "cache.bytes"):
+            if kind == "TEXT" or path in ("prefault", "trace", "drills", "server.shutdown_timeout", "cache.bytes"):
                 continue
             self.assert_refused(run("--check-config", "--" + path.replace(".", "-").replace("_", "-"), "0"), path)
 

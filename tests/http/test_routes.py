@@ -14,7 +14,7 @@ METHODS = {"/v1/push": "POST", "/metrics/job/j": "POST, PUT", "/metrics": "GET, 
            "/memory/holders": "GET, HEAD", "/memory/sites": "GET, HEAD",
            "/v1/series": "GET, HEAD, DELETE", "/v1/labels": "GET, HEAD",
            "/v1/labels/a/values": "GET, HEAD", "/v1/cardinality": "GET, HEAD", "/v1/config": "GET, HEAD",
-           "/v1/query": "GET, HEAD", "/v1/summarize": "POST", "/healthz": "GET, HEAD", "/readyz": "GET, HEAD"}
+           "/drills": "GET, HEAD, DELETE", "/drills/leak": "POST", "/v1/query": "GET, HEAD", "/v1/summarize": "POST", "/healthz": "GET, HEAD", "/readyz": "GET, HEAD"}
 
 
 class Paths(ServiceCase):

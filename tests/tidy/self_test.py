@@ -67,6 +67,8 @@ PLANTS = {
          'server includes "store/store_private.h"'),
         (append('server/routes.c', '#include "tests/support/support.h"\n'),
          'server includes "tests/support/support.h"'),
+        (append('server/drills.c', '#include <jansson.h>\n'),
+         '<jansson.h> is included in more than one'),
         (append('server/routes.c', '#include <microhttpd.h>\n'),
          '<microhttpd.h> is included in more than one'),
     ],

@@ -110,8 +110,9 @@ SYSTEM_HEADERS = {
     'sanitizer/asan_interface.h', 'valgrind/memcheck.h',
 }
 
-# Each of these libraries is behind one file.
+# Each of these libraries is behind one file; but that a drill leaks jansson's objects on purpose.
 ONE_FILE_HEADERS = ['microhttpd.h', 'cyaml/cyaml.h', 'jansson.h', 'pcre2.h']
+LEAKING_FILES = {'jansson.h': 'server/drill_cycle.c'}
 
 
 def source_files(root, folder):
@@ -175,6 +176,7 @@ def one_file_headers(root, paths):
     for header in ONE_FILE_HEADERS:
         users = [os.path.relpath(path, root) for path in paths
                  if any(found == header for _, found, _ in includes_of(path))]
+        users = [user for user in users if user != LEAKING_FILES.get(header)]
         if len(users) > 1:
             yield f'<{header}> is included in more than one file: {", ".join(users)}'
 

@@ -307,6 +307,24 @@ START_TEST(lookup_takes_the_whole_path)
 }
 END_TEST
 
+START_TEST(numbers_that_are_no_settings_are_read_as_if_they_were)
+{
+    uint64_t number = 7;
+    ck_assert_int_eq(setting_number_read(SETTING_SIZE, BYTES(" 1.5KiB "), &number), SETTING_FINE);
+    ck_assert_uint_eq(number, 1536);
+    ck_assert_int_eq(setting_number_read(SETTING_DURATION, BYTES("5m"), &number), SETTING_FINE);
+    ck_assert_uint_eq(number, 300000);
+    ck_assert_int_eq(setting_number_read(SETTING_COUNT, BYTES("12"), &number), SETTING_FINE);
+    ck_assert_uint_eq(number, 12);
+    ck_assert_int_eq(setting_number_read(SETTING_SWITCH, BYTES("yes"), &number), SETTING_FINE);
+    ck_assert_uint_eq(number, 1);
+    ck_assert_int_eq(setting_number_read(SETTING_SIZE, BYTES("4KB"), &number), SETTING_MALFORMED);
+    ck_assert_int_eq(setting_number_read(SETTING_SIZE, BYTES("auto"), &number), SETTING_MALFORMED);
+    ck_assert_int_eq(setting_number_read(SETTING_SIZE, BYTES("99999999TiB"), &number),
+                     SETTING_ABOVE_CEILING);
+}
+END_TEST
+
 START_TEST(paths_differ)
 {
     for (size_t i = 0; i < settings_count; i++)
@@ -339,6 +357,7 @@ static TCase *forms_case(void)
                         sizeof(refused) / sizeof(refused[0]));
     tcase_add_test(cases, text_fills_its_field_and_no_more);
     tcase_add_test(cases, lookup_takes_the_whole_path);
+    tcase_add_test(cases, numbers_that_are_no_settings_are_read_as_if_they_were);
     tcase_add_test(cases, paths_differ);
     return cases;
 }

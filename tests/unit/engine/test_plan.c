@@ -97,6 +97,44 @@ START_TEST(more_code_means_fewer_series)
 }
 END_TEST
 
+/* ---- drills ---- */
+
+START_TEST(without_drills_nothing_is_kept_for_them)
+{
+    settings.memory = budgets[_i];
+    make();
+    ck_assert_uint_eq(plan.drill_bytes, 0);
+    ck_assert_uint_eq(plan.pools[POOL_DRILLS], 0);
+    ck_assert_uint_eq(plan.parts[PLAN_DRILLS], 0);
+    ck_assert(!plan_has_part(&plan, PLAN_DRILLS));
+    ck_assert_uint_eq(plan.pools[POOL_GROWTH], blocks_bytes(plan.settings.requests_bytes));
+}
+END_TEST
+
+START_TEST(with_drills_there_are_three_shares_for_them)
+{
+    settings.memory = budgets[_i];
+    settings.drills = 1;
+    world.drills_bytes = 3000;
+    if (settings.memory == MIB(16)) {
+        ck_assert_int_eq(make(), PLAN_OVER_MEMORY); /* too little for both */
+        ck_assert_ptr_nonnull(strstr(problem, "or turn drills off"));
+        return;
+    }
+    ck_assert_int_eq(make(), PLAN_FITS);
+    uint64_t share = settings.memory / 16;
+    ck_assert_uint_eq(plan.drill_bytes, share);
+    ck_assert_uint_eq(plan.parts[PLAN_DRILLS], share);
+    ck_assert(plan_has_part(&plan, PLAN_DRILLS));
+    ck_assert_uint_eq(plan.pools[POOL_DRILLS], region_piece_bytes(3000) + blocks_bytes(share));
+    ck_assert_uint_eq(plan.pools[POOL_GROWTH],
+                      blocks_bytes(plan.settings.requests_bytes + share));
+    ck_assert_uint_eq(plan.parts[PLAN_REGION], sum_of_pools());
+    ck_assert_uint_le(plan.total, settings.memory);
+    ck_assert_uint_gt(plan.settings.series_max, 1000);
+}
+END_TEST
+
 /* ---- init takes exactly what was planned ---- */
 
 START_TEST(the_engine_takes_what_its_pools_were_planned)
@@ -218,8 +256,15 @@ START_TEST(the_table_has_every_pool_and_part)
     ck_assert_uint_eq(length, strlen(table));
     for (int pool = 0; pool < POOL_COUNT; pool++)
         ck_assert_msg(strstr(table, pool_rows[pool].name) != NULL, "%s", pool_rows[pool].name);
-    for (int part = PLAN_LIBMICROHTTPD; part < PLAN_PARTS; part++)
-        ck_assert_ptr_nonnull(strstr(table, plan_part_names[part]));
+    char *outside = strstr(table, "outside the region");
+    for (enum plan_part part = PLAN_LIBMICROHTTPD; part < PLAN_PARTS; part++)
+        ck_assert_int_eq(strstr(outside, plan_part_names[part]) != NULL, part != PLAN_DRILLS);
+    settings.drills = 1;
+    make();
+    plan_write(&plan, table, sizeof table);
+    outside = strstr(table, "outside the region");
+    for (enum plan_part part = PLAN_LIBMICROHTTPD; part < PLAN_PARTS; part++)
+        ck_assert_ptr_nonnull(strstr(outside, plan_part_names[part]));
 }
 END_TEST
 
@@ -233,6 +278,9 @@ Suite *plan_suite(void)
     tcase_add_loop_test(cases, nothing_is_left_at_auto, 0, COUNT_OF(budgets));
     tcase_add_test(cases, what_the_operator_chose_is_kept);
     tcase_add_test(cases, more_code_means_fewer_series);
+    tcase_add_loop_test(cases, without_drills_nothing_is_kept_for_them, 0, COUNT_OF(budgets));
+    tcase_add_loop_test(cases, with_drills_there_are_three_shares_for_them, 0,
+                        COUNT_OF(budgets));
     tcase_add_loop_test(cases, the_engine_takes_what_its_pools_were_planned, 0, 6);
     tcase_add_loop_test(cases, a_plan_over_memory_names_the_setting, 0, COUNT_OF(too_much));
     tcase_add_test(cases, a_cgroup_below_memory_is_refused);

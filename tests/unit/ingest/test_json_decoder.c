@@ -5,6 +5,9 @@
 #include "ingest/json_element.h"
 #include "ingest/json_splitter.h"
 
+#include <jansson.h>
+#include <stdlib.h>
+
 Suite *json_decoder_suite(void);
 
 static struct collector collector;
@@ -373,6 +376,34 @@ START_TEST(set_up_is_noticed)
 {
     ck_assert(json_element_is_set_up());
     json_element_setup(0); /* a seed of 0 is no request for another source of randomness */
+    ck_assert(json_element_is_set_up());
+}
+END_TEST
+
+/* What the server's drills do: our hooks, wrapped by somebody who passes on. */
+static json_malloc_t passed_to;
+
+static void *pass_on(size_t bytes)
+{
+    return passed_to(bytes);
+}
+
+static void *take_elsewhere(size_t bytes)
+{
+    return malloc(bytes);
+}
+
+START_TEST(set_up_is_where_the_memory_comes_from)
+{
+    json_malloc_t ours;
+    json_free_t drop;
+    json_get_alloc_funcs(&ours, &drop);
+    passed_to = ours;
+    json_set_alloc_funcs(pass_on, drop);
+    ck_assert(json_element_is_set_up());
+    json_set_alloc_funcs(take_elsewhere, free);
+    ck_assert(!json_element_is_set_up());
+    json_set_alloc_funcs(ours, drop);
     ck_assert(json_element_is_set_up());
 }
 END_TEST
@@ -892,6 +923,7 @@ static TCase *objects_case(void)
     tcase_add_test(cases, values_may_outnumber_the_batch);
     tcase_add_test(cases, object_with_one_bad_value_adds_nothing);
     tcase_add_test(cases, set_up_is_noticed);
+    tcase_add_test(cases, set_up_is_where_the_memory_comes_from);
     return cases;
 }
 

@@ -281,6 +281,15 @@ START_TEST(plan_has_a_row_for_each_part)
 }
 END_TEST
 
+START_TEST(drills_are_no_part_of_a_plan_without_them)
+{
+    fixture.plan.parts[PLAN_DRILLS] = 0;
+    write_report();
+    ck_assert_uint_eq(json_array_size(member("plan")), PLAN_PARTS - 1);
+    ck_assert_str_eq(string("plan.4.part"), "slack");
+}
+END_TEST
+
 static const char *pool_path(int pool, const char *name)
 {
     static char path[64];
@@ -729,6 +738,7 @@ Suite *memory_report_suite(void)
     tcase_add_loop_test(tcase, figure_stands_under_its_name, 0, ROWS(integers));
     tcase_add_test(tcase, words_and_times_are_as_documented);
     tcase_add_test(tcase, plan_has_a_row_for_each_part);
+    tcase_add_test(tcase, drills_are_no_part_of_a_plan_without_them);
     tcase_add_test(tcase, pools_have_a_row_each_and_add_up);
     tcase_add_test(tcase, peak_is_never_below_what_is_live);
     tcase_add_test(tcase, lifetimes_are_cumulative);

@@ -232,7 +232,7 @@ static const struct {
     {"mayfly_start_time_seconds", "1795370000.000"},
     {"mayfly_clock_offset_seconds", "-2.500"},
     {"mayfly_memory_budget_bytes", "67108864"},
-    {"mayfly_memory_planned_bytes", "57671680"},
+    {"mayfly_memory_planned_bytes", "63963136"},
     {"mayfly_memory_plan_bytes{part=\"region\"}", "42991616"},
     {"mayfly_memory_plan_bytes{part=\"slack\"}", "5242880"},
     {"mayfly_memory_live_bytes", NULL},
