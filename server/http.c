@@ -307,6 +307,12 @@ static void add_headers(struct request *request, struct MHD_Response *response)
     add_header(response, "Allow", reply->allow);
     add_header(response, "Retry-After", reply->retry_after ? "1" : NULL);
     add_header(response, "Mayfly-Mode", request->is_pushgateway ? "sum" : NULL);
+    if (reply->page_policy == NULL)
+        return;
+    add_header(response, "Content-Security-Policy", reply->page_policy);
+    add_header(response, "X-Content-Type-Options", "nosniff");
+    add_header(response, "Referrer-Policy", "no-referrer");
+    add_header(response, "Cache-Control", "no-cache"); /* a new binary has a new page */
 }
 
 static struct MHD_Response *make_response(struct request *request)

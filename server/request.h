@@ -57,6 +57,7 @@ struct reply {
     const char *allow;            /* with 405 */
     bool retry_after;
     bool vary;
+    const char *page_policy; /* of a page for browsers: its Content-Security-Policy */
     struct bytes body;
     struct page_source *pages; /* instead of a body */
 };

@@ -53,6 +53,10 @@ void drill_leak_end(struct request *request);
 void drills_end(struct request *request);
 void drills_delete_end(struct request *request);
 
+/* page_route.c */
+void page_end(struct request *request);
+void page_licence_end(struct request *request);
+
 /* report_routes.c */
 void metrics_end(struct request *request);
 void memory_end(struct request *request);

@@ -191,7 +191,7 @@ class Budget(ServiceCase):
         self.service.await_quiet()
 
     def scrapes(self):
-        for target in ("/metrics", "/memory", "/memory/holders", "/v1/series?limit=1000", "/v1/cardinality",
+        for target in ("/", "/metrics", "/memory", "/memory/holders", "/v1/series?limit=1000", "/v1/cardinality",
                        "/v1/labels/i/values?limit=1000", "/v1/config"):
             for arguments in ((), ("--compressed",)):
                 self.assertEqual(curl(self.service.data_url + target, *arguments).status, 200, target)

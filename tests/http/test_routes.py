@@ -7,19 +7,22 @@ from test_limits import setting_rows
 
 READS = ("/metrics", "/metrics?scope=self", "/metrics?scope=pushed", "/memory", "/memory?format=prometheus",
          "/memory/holders", "/v1/series", "/v1/labels", "/v1/labels/a/values", "/v1/cardinality", "/v1/config",
-         "/v1/query?metric=none", "/v1/query?metric=mayfly_memory_live_bytes&fn=last", "/healthz", "/readyz")
+         "/v1/query?metric=none", "/v1/query?metric=mayfly_memory_live_bytes&fn=last", "/", "/licenses/dygraphs",
+         "/healthz", "/readyz")
 OPERATOR_READS = ("/memory", "/memory?format=prometheus", "/memory/holders", "/metrics?scope=self", "/metrics",
                   "/healthz", "/readyz")
 METHODS = {"/v1/push": "POST", "/metrics/job/j": "POST, PUT", "/metrics": "GET, HEAD", "/memory": "GET, HEAD",
            "/memory/holders": "GET, HEAD", "/memory/sites": "GET, HEAD",
            "/v1/series": "GET, HEAD, DELETE", "/v1/labels": "GET, HEAD",
            "/v1/labels/a/values": "GET, HEAD", "/v1/cardinality": "GET, HEAD", "/v1/config": "GET, HEAD",
-           "/drills": "GET, HEAD, DELETE", "/drills/leak": "POST", "/v1/query": "GET, HEAD", "/v1/summarize": "POST", "/healthz": "GET, HEAD", "/readyz": "GET, HEAD"}
+           "/drills": "GET, HEAD, DELETE", "/drills/leak": "POST", "/": "GET, HEAD", "/licenses/dygraphs": "GET, HEAD",
+           "/v1/query": "GET, HEAD", "/v1/summarize": "POST", "/healthz": "GET, HEAD", "/readyz": "GET, HEAD"}
 
 
 class Paths(ServiceCase):
     def test_unknown_paths(self):
-        for path in ("/", "/nothing", "/v1", "/v1/", "/v1/pushx", "/v1/push/", "/metricsx", "/memory/", "/memory/x",
+        for path in ("/index.html", "/licenses", "/licenses/", "/nothing", "/v1", "/v1/", "/v1/pushx", "/v1/push/",
+                     "/metricsx", "/memory/", "/memory/x",
                      "/v1/labels/a", "/v1/labels/a/x", "/v1/labels//values", "/healthz/", "/HEALTHZ", "/v1/series/1",
                      "/%2e%2e/etc/passwd", "/v1%2Fpush", "//healthz", "/healthz;x", "/v1/query/", "/v1/summarize/x",
                      "/-/reload"):
@@ -29,7 +32,7 @@ class Paths(ServiceCase):
 
     def test_the_operator_listener_has_its_own_only(self):
         for path in ("/v1/push", "/v1/query", "/v1/summarize", "/v1/series", "/v1/config", "/v1/labels",
-                     "/v1/cardinality", "/metrics/job/a", "/"):
+                     "/v1/cardinality", "/metrics/job/a", "/", "/licenses/dygraphs"):
             reply = curl(self.service.operator_url + path)
             self.assert_refused(reply, 404, "not_found")
         for target in OPERATOR_READS:
