@@ -89,6 +89,7 @@ static const char *advice_on(uint32_t figure)
         {POOL_SETS, "raise sets.max (and memory), or send fewer of them"},
         {POOL_GROWTH, "raise requests.bytes (and memory), or send smaller bodies at once"},
         {POOL_CONNECTIONS, "raise server.connections (and memory), or close idle connections"},
+        {POOL_DRILLS, "DELETE /drills: it leaks on purpose, and gives everything back then"},
         {WATCH_LATENCY, "compare /v1/query?metric=mayfly_process_cpu_seconds_total with the load"},
         {WATCH_CPU, "compare /v1/cardinality with that of a day ago: more series cost more"},
     };

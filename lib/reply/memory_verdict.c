@@ -132,6 +132,7 @@ static bool find(const struct report_input *input, uint32_t figure, struct memor
 {
     const struct watch_report *watch = &input->watch;
     const struct watch_finding *finding = &watch->findings[figure];
+    int64_t now_ms = input->world->now_ms;
     int64_t day_ms = watch->block_ms * WATCH_DAY_BLOCKS;
     *reason = (struct memory_reason){.figure = figure, .ratio = NAN};
     *status = MEMORY_LEAK_SUSPECTED;
@@ -142,23 +143,27 @@ static bool find(const struct report_input *input, uint32_t figure, struct memor
         reason->code = watch_is_memory(figure) ? "growing" : "slowing";
         reason->text = growing_text(figure);
         *status = watch_is_memory(figure) ? MEMORY_LEAK_SUSPECTED : MEMORY_OK;
-    } else if (finding->verdict == WATCH_FILLING && !finding->by_design &&
-               finding->full_at_ms != 0 && finding->full_at_ms - input->world->now_ms < day_ms) {
+    } else if (finding->verdict == WATCH_FILLING && !finding->by_design) {
+        bool soon = finding->full_at_ms != 0 && finding->full_at_ms - now_ms < day_ms;
         reason->code = "pool_filling";
-        reason->text = "at its present rate it will soon be full; GET /memory/trend says when";
-        *status = MEMORY_PRESSURE;
+        reason->text = "at its present rate it will be full; GET /memory/trend says when";
+        *status = soon ? MEMORY_PRESSURE : MEMORY_OK;
     }
     return reason->code != NULL;
 }
 
+/* Worst first, so that what is left out is not. */
 static void add_findings(struct memory_verdict *verdict, const struct report_input *input)
 {
     uint32_t most = verdict->count + MEMORY_FINDINGS;
-    for (uint32_t figure = 0; figure < WATCH_COUNT && verdict->count < most; figure++) {
-        struct memory_reason reason;
-        enum memory_status status;
-        if (find(input, figure, &reason, &status))
-            add(verdict, status, &reason);
+    for (int at = WATCH_LEAK; at >= WATCH_FILLING; at--) {
+        for (uint32_t figure = 0; figure < WATCH_COUNT && verdict->count < most; figure++) {
+            struct memory_reason reason;
+            enum memory_status status;
+            if ((int)input->watch.findings[figure].verdict == at &&
+                find(input, figure, &reason, &status))
+                add(verdict, status, &reason);
+        }
     }
 }
 

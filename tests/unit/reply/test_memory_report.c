@@ -553,8 +553,8 @@ static const struct {
     {WATCH_LATENCY, WATCH_GROWING, 0, "ok", "slowing", "figure"},
     {WATCH_CPU, WATCH_GROWING, 0, "ok", "slowing", "figure"},
     {POOL_SERIES, WATCH_FILLING, 23 * HOUR_MS, "pressure", "pool_filling", "pool"},
-    {POOL_SERIES, WATCH_FILLING, 25 * HOUR_MS, "ok", NULL, NULL},
-    {POOL_SERIES, WATCH_FILLING, 0, "ok", NULL, NULL},
+    {POOL_SERIES, WATCH_FILLING, 25 * HOUR_MS, "ok", "pool_filling", "pool"},
+    {POOL_SERIES, WATCH_FILLING, 0, "ok", "pool_filling", "pool"},
     {POOL_SERIES, WATCH_TOO_EARLY, 0, "ok", NULL, NULL},
 };
 
@@ -579,6 +579,21 @@ START_TEST(verdict_follows_from_what_is_watched)
                      name);
     ck_assert_uint_gt(strlen(string("reasons.0.text")), 20);
     ck_assert_ptr_null(find("reasons.0.ratio"));
+}
+END_TEST
+
+/* More is wrong than there is room for: what is left out is the least. */
+START_TEST(the_worst_findings_are_told_first)
+{
+    for (uint32_t pool = 0; pool < POOL_COUNT; pool++)
+        fixture.input.watch.findings[pool].verdict = WATCH_FILLING;
+    fixture.input.watch.findings[WATCH_HEAP].verdict = WATCH_GROWING;
+    fixture.input.watch.findings[WATCH_THREADS].verdict = WATCH_LEAK;
+    write_report();
+    ck_assert_uint_eq(json_array_size(member("reasons")), MEMORY_FINDINGS);
+    ck_assert_str_eq(string("reasons.0.figure"), "threads");
+    ck_assert_str_eq(string("reasons.1.figure"), "heap");
+    ck_assert_str_eq(string("reasons.2.code"), "pool_filling");
 }
 END_TEST
 
@@ -747,6 +762,7 @@ Suite *memory_report_suite(void)
     tcase_add_test(tcase, a_period_has_peaks_of_its_own);
     tcase_add_test(tcase, pools_that_fail_at_quiet_points_are_named);
     tcase_add_loop_test(tcase, verdict_follows_from_what_is_watched, 0, ROWS(findings));
+    tcase_add_test(tcase, the_worst_findings_are_told_first);
     tcase_add_test(tcase, rings_may_fill);
     tcase_add_test(tcase, what_the_system_does_not_tell_is_left_out);
     tcase_add_test(tcase, no_cgroup_is_null);
