@@ -8,6 +8,7 @@
 #include "service.h"
 
 #include "base/ensure.h"
+#include "reply/members.h"
 #include "query/query.h"
 
 #define DRILL_BYTES_DEFAULT 4096
@@ -117,34 +118,19 @@ static bool read_order(struct request *request, struct drill_order *order)
 
 /* ---- what is answered ---- */
 
-static void write_text(struct writer *writer, const char *key, const char *text)
-{
-    writer_json_key(writer, key);
-    writer_json_string(writer, bytes_of(text));
-}
-
-static void write_number(struct writer *writer, const char *key, uint64_t number)
-{
-    writer_json_key(writer, key);
-    writer_u64(writer, number);
-}
-
 static void write_drill(struct writer *writer, const struct drill_figures *drill,
                         uint64_t cap_bytes)
 {
-    writer_string(writer, "{\"kind\":");
-    writer_json_string(writer, bytes_of(drill_kind_names[drill->order.kind]));
-    write_number(writer, "bytes", drill->order.bytes);
-    write_text(writer, "per", drill_event_names[drill->order.per]);
-    writer_json_key(writer, "until");
-    if (drill->order.until_ms == INT64_MAX)
-        writer_string(writer, "null");
-    else
-        writer_seconds(writer, drill->order.until_ms);
-    write_number(writer, "leaked_bytes", drill->leaked_bytes);
-    write_number(writer, "leaked_objects", drill->leaked_objects);
-    write_number(writer, "cap_bytes", cap_bytes);
-    write_text(writer, "state", drill_state_names[drill->state]);
+    int64_t until_ms = drill->order.until_ms;
+    writer_char(writer, '{');
+    member_text(writer, "kind", drill_kind_names[drill->order.kind]);
+    member_u64(writer, "bytes", drill->order.bytes);
+    member_text(writer, "per", drill_event_names[drill->order.per]);
+    member_time(writer, "until", until_ms == INT64_MAX ? 0 : until_ms);
+    member_u64(writer, "leaked_bytes", drill->leaked_bytes);
+    member_u64(writer, "leaked_objects", drill->leaked_objects);
+    member_u64(writer, "cap_bytes", cap_bytes);
+    member_text(writer, "state", drill_state_names[drill->state]);
     writer_char(writer, '}');
 }
 
@@ -194,9 +180,9 @@ void drills_delete_end(struct request *request)
     if (drills == NULL || !request_writer(request, DRILL_ROW_BYTES, &writer))
         return;
     uint32_t stopped = drills_stop(drills, &freed_bytes);
-    writer_string(&writer, "{\"stopped\": ");
-    writer_u64(&writer, stopped);
-    write_number(&writer, "freed_bytes", freed_bytes);
+    writer_char(&writer, '{');
+    member_u64(&writer, "stopped", stopped);
+    member_u64(&writer, "freed_bytes", freed_bytes);
     writer_string(&writer, "}\n");
     reply(request, &writer, 200);
 }

@@ -9,6 +9,7 @@
 
 #include "base/ensure.h"
 #include "query/largest.h"
+#include "reply/members.h"
 
 #define HOLDERS_REQUESTS 50
 #define HOLDERS_METRICS 10
@@ -52,47 +53,23 @@ static const char *method_name(int method)
     }
 }
 
-static void write_pair(struct writer *writer, const char *key, uint64_t value)
-{
-    writer_string(writer, ", \"");
-    writer_string(writer, key);
-    writer_string(writer, "\": ");
-    writer_u64(writer, value);
-}
-
-static void write_quoted(struct writer *writer, const char *key, const char *value)
-{
-    writer_string(writer, ", \"");
-    writer_string(writer, key);
-    writer_string(writer, "\": ");
-    writer_json_string(writer, bytes_of(value));
-}
-
-static void write_age(struct writer *writer, const char *key, int64_t ms)
-{
-    writer_string(writer, ", \"");
-    writer_string(writer, key);
-    writer_string(writer, "\": ");
-    writer_seconds(writer, ms);
-}
-
 static void write_request(struct writer *writer, const struct connection *connection, int phase,
                           int64_t now_us)
 {
     const struct request *request = &connection->request;
     const struct route *route = atomic_load_explicit(&request->route, memory_order_relaxed);
     int64_t age_us = now_us - atomic_load_explicit(&request->started_us, memory_order_relaxed);
-    writer_string(writer, "{\"id\": ");
-    writer_u64(writer, atomic_load_explicit(&request->id, memory_order_relaxed));
-    write_quoted(writer, "method",
-                 method_name(atomic_load_explicit(&request->method, memory_order_relaxed)));
-    write_quoted(writer, "route", route == NULL ? "none" : route->name);
-    write_quoted(writer, "peer", connection->peer);
-    write_quoted(writer, "state", phase_name(phase));
-    write_age(writer, "age_seconds", age_us / 1000);
-    write_pair(writer, "live_bytes", arena_held(&request->arena));
-    write_pair(writer, "peak_bytes", arena_peak(&request->arena));
-    write_pair(writer, "body_bytes",
+    writer_char(writer, '{');
+    member_u64(writer, "id", atomic_load_explicit(&request->id, memory_order_relaxed));
+    member_text(writer, "method",
+                method_name(atomic_load_explicit(&request->method, memory_order_relaxed)));
+    member_text(writer, "route", route == NULL ? "none" : route->name);
+    member_text(writer, "peer", connection->peer);
+    member_text(writer, "state", phase_name(phase));
+    member_seconds(writer, "age_seconds", age_us / 1000);
+    member_u64(writer, "live_bytes", arena_held(&request->arena));
+    member_u64(writer, "peak_bytes", arena_peak(&request->arena));
+    member_u64(writer, "body_bytes",
                atomic_load_explicit(&request->body_bytes, memory_order_relaxed));
     writer_char(writer, '}');
 }
@@ -118,7 +95,7 @@ static void write_requests(struct writer *writer, struct connections *connection
     }
     pthread_mutex_unlock(&connections->lock);
     writer_string(writer, "]");
-    write_pair(writer, "requests_truncated", truncated);
+    member_u64(writer, "requests_truncated", truncated);
 }
 
 static void write_windows(struct writer *writer, const struct report_history *history,
@@ -130,10 +107,10 @@ static void write_windows(struct writer *writer, const struct report_history *hi
         tier_name(history->tiers[tier].width_ms, name);
         writer_string(writer, tier == 0 ? "\n  {\"tier\": " : ",\n  {\"tier\": ");
         writer_json_string(writer, bytes_of(name));
-        write_pair(writer, "live_bytes",
+        member_u64(writer, "live_bytes",
                    ledger_figures(ledger, (enum pool)(POOL_WINDOWS_FINE + tier)).live_bytes);
-        write_pair(writer, "records", history->tiers[tier].records);
-        write_age(writer, "oldest_age_seconds", history->oldest_age_ms[tier]);
+        member_u64(writer, "records", history->tiers[tier].records);
+        member_seconds(writer, "oldest_age_seconds", history->oldest_age_ms[tier]);
         writer_char(writer, '}');
     }
     writer_string(writer, "]");
@@ -155,9 +132,9 @@ static void write_entry(struct writer *writer, const struct lru_holder *holder, 
 {
     int64_t last_ms = holder->used_ms == LRU_NEVER ? holder->admitted_ms : holder->used_ms;
     write_key(writer, holder->key);
-    write_pair(writer, "live_bytes", holder->live_bytes);
-    write_age(writer, "age_seconds", (int64_t)lifetime_ms(holder->admitted_ms, now_ms));
-    write_age(writer, "idle_seconds", (int64_t)lifetime_ms(last_ms, now_ms));
+    member_u64(writer, "live_bytes", holder->live_bytes);
+    member_seconds(writer, "age_seconds", (int64_t)lifetime_ms(holder->admitted_ms, now_ms));
+    member_seconds(writer, "idle_seconds", (int64_t)lifetime_ms(last_ms, now_ms));
     writer_char(writer, '}');
 }
 
@@ -170,7 +147,7 @@ static void write_cache(struct writer *writer, const struct lru_holder *holders,
         write_entry(writer, &holders[i], now_ms);
     }
     writer_string(writer, "]");
-    write_pair(writer, "cache_truncated", entries - count);
+    member_u64(writer, "cache_truncated", entries - count);
 }
 
 /* What the windows and the cache hold. */
@@ -198,12 +175,12 @@ static void write_metrics(struct writer *writer, struct service *service)
         label_copy(&engine->store.labels, largest[i]->name, name);
         writer_string(writer, i == 0 ? "\n  {\"metric\": " : ",\n  {\"metric\": ");
         writer_json_string(writer, (struct bytes){name, largest[i]->name.length});
-        write_pair(writer, "series", largest[i]->series_count);
+        member_u64(writer, "series", largest[i]->series_count);
         writer_char(writer, '}');
     }
     service_unlock_engine(service);
     writer_string(writer, "]");
-    write_pair(writer, "metrics_truncated", more);
+    member_u64(writer, "metrics_truncated", more);
     writer_string(writer, "}\n");
 }
 

@@ -9,6 +9,10 @@
 #
 #   /usr/bin/python3 tests/real/query.py build/release/server/mayfly [SECONDS]
 #                           five minutes: pushes each second, asks each window, and compares with what was pushed
+#   /usr/bin/python3 tests/real/leaks.py build/release/server/mayfly --healthy [SECONDS] [--faster N]
+#                           ten minutes of a mixed load without a drill, or an hour in six: nothing may be flagged
+#   /usr/bin/python3 tests/real/run.py build/release/server/mayfly 120
+#                           prometheus scrapes for two minutes
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
@@ -89,6 +93,9 @@ step http-release $python tests/http/run.py $release/server/mayfly
 step http-asan env MAYFLY_SANITIZED=1 $python tests/http/run.py $asan/server/mayfly
 step http-tsan env MAYFLY_SANITIZED=1 $python tests/http/run.py $tsan/server/mayfly
 step real $python tests/real/run.py $release/server/mayfly
+step leaks $python tests/real/leaks.py $release/server/mayfly
+step healthy $python tests/real/leaks.py $release/server/mayfly --healthy 60
+step browser $python tests/browser/run.py $release/server/mayfly
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

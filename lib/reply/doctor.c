@@ -74,6 +74,10 @@ static void line(struct visit *visit, const char *text)
 
 /* ---- who, and what to set ---- */
 
+static const char find_out[] =
+    "take a snapshot (POST /memory/snapshots), wait, and GET /memory/diff; with trace: true "
+    "GET /memory/sites names the line";
+
 static const char *advice_on(uint32_t figure)
 {
     static const struct {
@@ -97,8 +101,7 @@ static const char *advice_on(uint32_t figure)
         if (rows[i].figure == figure)
             return rows[i].advice;
     }
-    return "take a snapshot (POST /memory/snapshots), wait, and GET /memory/diff; with trace: true "
-           "GET /memory/sites names the line";
+    return find_out;
 }
 
 static bool is_of_series(uint32_t figure)
@@ -126,9 +129,9 @@ static void say_requests(struct visit *visit)
 {
     const struct world_requests *requests = &visit->report->world->requests;
     int64_t oldest = requests->oldest_data_age_ms;
-    writer_string(visit->writer, "   ");
+    writer_string(visit->writer, "   requests in flight: ");
     writer_u64(visit->writer, requests->live);
-    writer_string(visit->writer, " requests in flight, the oldest for ");
+    writer_string(visit->writer, ", the oldest for ");
     say_duration(visit->writer, oldest);
     writer_string(visit->writer, "; GET /memory/holders names them\n");
 }
@@ -196,7 +199,8 @@ static void say_reason(struct visit *visit, const struct memory_reason *reason)
         return;
     say_finding(visit, reason->figure);
     say_holders(visit, reason->figure);
-    line(visit, advice_on(reason->figure));
+    bool leaks = visit->report->watch.findings[reason->figure].verdict == WATCH_LEAK;
+    line(visit, leaks ? find_out : advice_on(reason->figure)); /* more room would only be leaked */
 }
 
 /* ---- what no reason says ---- */
@@ -209,6 +213,26 @@ static void check_limit(struct visit *visit)
     begin(visit);
     writer_string(visit->writer, "resident memory is above memory\n");
     line(visit, "the plan is wrong about something outside of the region; this is a bug of mayfly");
+}
+
+/* A connection's worth or two may be estimated wrongly; this is dozens. */
+#define UNEXPLAINED_BYTES ((uint64_t)1 << 20)
+
+/* What has leaked stays a leak when it has stopped to grow, and no trend shows it any more. */
+static void check_unexplained(struct visit *visit)
+{
+    uint64_t heap = visit->sums.heap_unexplained_bytes;
+    if (heap == WORLD_UNKNOWN || heap < UNEXPLAINED_BYTES ||
+        heap < visit->report->plan->settings.memory / 100 ||
+        visit->report->watch.findings[WATCH_HEAP].verdict == WATCH_GROWING)
+        return;
+    begin(visit);
+    writer_string(visit->writer, "heap: malloc holds ");
+    say_bytes(visit->writer, (double)heap);
+    writer_string(visit->writer, " that nothing explains\n");
+    line(visit,
+         "open connections and what was there at the start come to less; it does not grow now");
+    line(visit, find_out);
 }
 
 /* Half of what was given up had never been used, and that was not a handful. */
@@ -356,6 +380,7 @@ void doctor_write(struct writer *writer, const struct doctor_input *input)
     for (uint32_t i = 0; i < verdict.count; i++)
         say_reason(&visit, &verdict.reasons[i]);
     check_limit(&visit);
+    check_unexplained(&visit);
     check_overflow(&visit);
     check_refusals(&visit);
     check_cache(&visit);

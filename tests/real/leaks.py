@@ -8,6 +8,9 @@
     leaks.py BINARY                      every kind of drill: some two minutes
     leaks.py BINARY --kind cycle         one (may be repeated)
     leaks.py BINARY --healthy [SECONDS]  the same load without a drill (600 s): nothing is flagged at any poll
+    leaks.py BINARY --healthy 3600 --faster 10
+                                         an hour of the service's in six minutes: its clocks run ten times as fast
+                                         (Debian's libfaketime), windows and blocks are as many times longer
 
 A drill is named within LIMIT seconds of its start by the pool or resource that holds what it leaks, the first row of
 /memory/diff is that one, /memory/doctor has it in words, /memory gives it as a reason of its status (leak_suspected; of
@@ -427,19 +430,34 @@ def run_healthy(seconds, service, load):
     return look.audit["quiet_points"], looks
 
 
+# ---- an hour in six minutes ----
+
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+STRETCHED = ("trend.block", "windows.fine", "windows.middle", "windows.coarse", "limits.header_timeout",
+             "limits.body_timeout")
+
+
+def service_of(faster):
+    """Its clocks run `faster`; what it does by the clock it does as often as ever, by ours."""
+    if faster == 1:
+        return Service(SETTINGS)
+    stretched = {path: f"{int(SETTINGS[path][:-1]) * faster}s" for path in STRETCHED}
+    return Service({**SETTINGS, **stretched}, {"LD_PRELOAD": FAKETIME, "FAKETIME": f"+0 x{faster}"})
+
+
 # ---- side by side ----
 
 
 def run_one(work):
     """(what, line of the table or None, what went wrong or None); in a process of its own."""
-    what, seconds, seed = work
-    service = Service(SETTINGS)
+    what, seconds, seed, faster = work
+    service = service_of(faster)
     try:
         service.start()
         load = Load(service, seed)
         load.start()
         if what == "healthy":
-            quiet_points, looks = run_healthy(seconds, service, load)
+            quiet_points, looks = run_healthy(seconds / faster, service, load)
             row = f"{what:15} {'nothing':9} {seconds:7.0f} s           {looks} looks, {quiet_points} quiet points"
         else:
             named_as, by, named, said = run_drill(what, service, load)
@@ -461,12 +479,13 @@ def main():
     parser.add_argument("--kind", action="append", choices=list(KINDS), help="only this drill; may be repeated")
     parser.add_argument("--healthy", nargs="?", type=float, const=600.0, metavar="SECONDS",
                         help="without a drill, and without --kind nothing else")
+    parser.add_argument("--faster", type=int, default=1, metavar="N", help="so many seconds of the service's in one")
     options = parser.parse_args()
     os.environ["MAYFLY_BINARY"] = str(pathlib.Path(options.binary).resolve())
     kinds = options.kind or ([] if options.healthy else list(KINDS))
-    works = [(kind, 0, 1000 * i) for i, kind in enumerate(kinds)]
+    works = [(kind, 0, 1000 * i, 1) for i, kind in enumerate(kinds)]
     if options.healthy:
-        works.append(("healthy", options.healthy, 99_000))
+        works.append(("healthy", options.healthy, 99_000, options.faster))
     print(f"{'drill':15} {'named':9} {'after':>9}  {'all say':>9}  by", flush=True)
     failed = 0
     with multiprocessing.get_context("fork").Pool(len(works)) as pool:

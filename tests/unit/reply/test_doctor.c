@@ -98,7 +98,7 @@ START_TEST(filling_is_told_with_its_end)
     finding->full_at_ms = fixture.world.now_ms + 45 * 60000;
     ck_assert(says("1. growth: pool_filling\n"));
     ck_assert(says("; full in 45 minutes\n"));
-    ck_assert(says("requests in flight, the oldest for 1 seconds; GET /memory/holders"));
+    ck_assert(says("requests in flight: 3001, the oldest for 1 seconds; GET /memory/holders"));
     finding->full_at_ms = fixture.world.now_ms;
     ck_assert(says("; full now\n"));
 }
@@ -131,6 +131,32 @@ START_TEST(resident_memory_above_the_promise_is_a_bug)
     ck_assert(!says("above memory"));
     fixture.world.process.rss_bytes++;
     ck_assert(says("1. resident memory is above memory\n"));
+}
+END_TEST
+
+START_TEST(a_heap_that_nothing_explains_is_told_when_it_grows_no_more)
+{
+    struct world_process *process = &fixture.world.process;
+    fixture.world.requests.connections = 0;
+    process->malloc_mmap_bytes = 0;
+    process->malloc_in_use_bytes = process->malloc_base_bytes + FIXTURE_MIB - 1;
+    ck_assert(says("Nothing is wrong"));
+    process->malloc_in_use_bytes++;
+    ck_assert(says("1. heap: malloc holds 1.0 MiB that nothing explains\n"));
+    fixture.plan.settings.memory = 101 * FIXTURE_MIB; /* less than a hundredth */
+    ck_assert(says("Nothing is wrong"));
+    fixture.plan.settings.memory = 64 * FIXTURE_MIB;
+    fixture.input.watch.findings[WATCH_HEAP].verdict = WATCH_GROWING; /* said already */
+    ck_assert(!says("that nothing explains"));
+}
+END_TEST
+
+START_TEST(more_room_is_no_help_for_a_leak)
+{
+    fixture.input.watch.findings[POOL_GROWTH].verdict = WATCH_LEAK;
+    ck_assert(says("1. growth: leak\n"));
+    ck_assert(says("GET /memory/diff"));
+    ck_assert(!says("requests.bytes"));
 }
 END_TEST
 
@@ -232,6 +258,8 @@ Suite *doctor_suite(void)
     tcase_add_test(tcase, time_is_told_in_microseconds);
     tcase_add_test(tcase, early_is_said_with_what_is_left);
     tcase_add_test(tcase, resident_memory_above_the_promise_is_a_bug);
+    tcase_add_test(tcase, a_heap_that_nothing_explains_is_told_when_it_grows_no_more);
+    tcase_add_test(tcase, more_room_is_no_help_for_a_leak);
     tcase_add_test(tcase, a_cache_too_small_needs_both);
     tcase_add_test(tcase, overflow_and_refusals_are_told);
     tcase_add_test(tcase, a_cgroup_nearly_met_needs_ratio_and_size);
