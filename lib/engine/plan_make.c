@@ -590,8 +590,10 @@ size_t plan_write(const struct plan *plan, char *out, size_t bytes)
 {
     struct writer writer = writer_make(out, bytes - 1);
     writer_string(&writer, "memory plan\n");
-    for (enum pool pool = 0; pool < POOL_COUNT; pool++)
-        write_pool_row(&writer, plan, pool);
+    for (enum pool pool = 0; pool < POOL_COUNT; pool++) {
+        if (plan->pools[pool] != 0) /* what is off has no row */
+            write_pool_row(&writer, plan, pool);
+    }
     writer_string(&writer, "outside the region\n");
     write_outside(&writer, plan);
     writer_string(&writer, "total ");
