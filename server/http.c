@@ -57,8 +57,7 @@ static void connection_started(struct http *http, struct MHD_Connection *mhd, vo
     int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     address_text(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
                  peer, sizeof peer);
-    *context =
-        connection_open(&http->service->connections, fd, peer, http->operator_listener);
+    *context = connection_open(&http->service->connections, fd, peer, http->operator_listener);
     if (*context == NULL)
         shutdown(fd, SHUT_RDWR); /* stopping */
 }
@@ -162,6 +161,7 @@ struct headers {
     struct bytes accept;
     struct bytes accept_encoding;
     struct bytes expect;
+    struct bytes fetch_site; /* Sec-Fetch-Site: browsers say it, and no script can */
     unsigned length_count;   /* how often each stands there, be its value empty */
     unsigned transfer_count;
     bool has_blank_name; /* a blank before a colon: libmicrohttpd knows no such header */
@@ -180,6 +180,7 @@ static struct bytes *header_place(struct headers *headers, struct bytes name)
         {BYTES("Accept"), &headers->accept},
         {BYTES("Accept-Encoding"), &headers->accept_encoding},
         {BYTES("Expect"), &headers->expect},
+        {BYTES("Sec-Fetch-Site"), &headers->fetch_site},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (bytes_equal_nocase(name, rows[i].name))
@@ -234,7 +235,7 @@ static uint64_t content_length(const struct headers *headers)
 static void read_headers(struct request *request, struct MHD_Connection *mhd, const char *method)
 {
     const struct bytes none = {"", 0};
-    struct headers headers = {none, none, none, none, none, none, none, 0, 0, false};
+    struct headers headers = {none, none, none, none, none, none, none, none, 0, 0, false};
     MHD_get_connection_values(mhd, MHD_HEADER_KIND, take_header, &headers);
     const char *problem = framing_problem(&headers);
     atomic_store_explicit(&request->method, (int)method_of(method), memory_order_relaxed);
@@ -244,6 +245,8 @@ static void read_headers(struct request *request, struct MHD_Connection *mhd, co
     request->accept = headers.accept;
     request->accept_encoding = headers.accept_encoding;
     request->expects = headers.expect.length > 0;
+    request->cross_site = bytes_equal_nocase(headers.fetch_site, BYTES("cross-site")) ||
+                          bytes_equal_nocase(headers.fetch_site, BYTES("same-site"));
     if (problem != NULL) {
         request->refused = refusal_detail(STATUS_BAD_FRAMING, problem);
         request->expects =
@@ -305,6 +308,7 @@ static void add_headers(struct request *request, struct MHD_Response *response)
     add_header(response, "Content-Encoding", reply->content_encoding);
     add_header(response, "Vary", reply->vary ? "Accept, Accept-Encoding" : NULL);
     add_header(response, "Allow", reply->allow);
+    add_header(response, "Location", reply->location);
     add_header(response, "Retry-After", reply->retry_after ? "1" : NULL);
     add_header(response, "Mayfly-Mode", request->is_pushgateway ? "sum" : NULL);
     if (reply->page_policy == NULL)
@@ -523,8 +527,8 @@ bool http_start(struct http *http, struct service *service, int fd, bool operato
     const struct settings *settings = service->settings;
     unsigned connections = (unsigned)(operator_listener ? settings->server_operator_connections
                                                         : settings->server_connections);
-    *http = (struct http){
-        .service = service, .operator_listener = operator_listener, .listen_fd = fd};
+    *http =
+        (struct http){.service = service, .operator_listener = operator_listener, .listen_fd = fd};
     struct MHD_OptionItem pool[] = {
         /* a pool of one is no pool to libmicrohttpd */
         {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
@@ -665,10 +669,9 @@ int http_connect(const char *address, int seconds)
     if (found == NULL)
         return -1;
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 &&
-        (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
-         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0 ||
-         connect(fd, found->ai_addr, found->ai_addrlen) != 0)) {
+    if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
+                    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0 ||
+                    connect(fd, found->ai_addr, found->ai_addrlen) != 0)) {
         close(fd);
         fd = -1;
     }

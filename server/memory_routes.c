@@ -64,6 +64,20 @@ void snapshots_end(struct request *request)
     request_reply(request, json_type, writer_text(&writer));
 }
 
+/* NULL where there is no room for it: it is said in the body, too. */
+static const char *location_of(struct request *request, uint64_t id)
+{
+    struct writer writer;
+    char *text = arena_push(&request->arena, 64);
+    if (text == NULL)
+        return NULL;
+    writer = writer_make(text, 63);
+    writer_string(&writer, "/memory/snapshots/");
+    writer_u64(&writer, id);
+    text[writer.used] = '\0';
+    return text;
+}
+
 void snapshot_take_end(struct request *request)
 {
     struct writer writer;
@@ -71,12 +85,13 @@ void snapshot_take_end(struct request *request)
         return;
     struct snapshot snapshot = service_snapshot(request->service);
     service_lock_engine(request->service);
-    snapshot.id = snapshots_keep(request->service->snapshots, &snapshot,
-                                 request->service->ledger->sites);
+    snapshot.id =
+        snapshots_keep(request->service->snapshots, &snapshot, request->service->ledger->sites);
     service_unlock_engine(request->service);
     snapshot_taken_write(&writer, &snapshot);
     request_reply(request, json_type, writer_text(&writer));
     request->reply.http = 201;
+    request->reply.location = location_of(request, snapshot.id);
 }
 
 void snapshot_drop_end(struct request *request)

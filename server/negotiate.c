@@ -35,7 +35,8 @@ int accept_quality(struct bytes header, struct bytes name)
         int quality = 1000;
         while (item.length > 0) {
             struct bytes parameter = take_until(&item, ';');
-            if (bytes_start_with(parameter, BYTES("q=")))
+            struct bytes name_of = {parameter.at, parameter.length < 2 ? parameter.length : 2};
+            if (bytes_equal_nocase(name_of, BYTES("q=")))
                 quality = quality_parse((struct bytes){parameter.at + 2, parameter.length - 2});
         }
         best = quality > best ? quality : best;

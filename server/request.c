@@ -73,6 +73,7 @@ void request_begin(struct request *request, struct service *service, struct byte
     request->push = NULL;
     request->summarizing = NULL;
     request->is_push = request->is_pushgateway = request->has_headers = request->expects = false;
+    request->cross_site = false;
     request->refused = refusal_plain(STATUS_OK);
     request->refused_accepted = request->refused_rejected = 0;
     request->drained_bytes = 0;

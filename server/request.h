@@ -55,6 +55,7 @@ struct reply {
     const char *content_type;
     const char *content_encoding; /* NULL: none */
     const char *allow;            /* with 405 */
+    const char *location;         /* with 201; in the arena */
     bool retry_after;
     bool vary;
     const char *page_policy; /* of a page for browsers: its Content-Security-Policy */
@@ -85,6 +86,7 @@ struct request {
     bool is_pushgateway; /* on one of its paths */
     bool has_headers; /* the handler was called before */
     bool expects;     /* Expect: the client waits to be told to go on */
+    bool cross_site;  /* a browser says that a page of another site asks */
     uint64_t drained_bytes;
     struct reply reply;
     unsigned http; /* what was answered, 0: nothing */

@@ -28,19 +28,20 @@ static const struct route routes[] = {
      .allow = "GET, HEAD", .end = doctor_end},
     {.name = "snapshots", .path = "/memory/snapshots", .on_operator = true, .methods = READS,
      .allow = "GET, HEAD, POST", .end = snapshots_end},
-    {.name = "snapshot_take", .path = "/memory/snapshots", .on_operator = true,
+    {.name = "snapshot_take", .path = "/memory/snapshots", .same_site = true, .on_operator = true,
      .methods = METHOD_POST, .allow = "GET, HEAD, POST", .end = snapshot_take_end},
-    {.name = "snapshot_drop", .path = "/memory/snapshots/", .is_prefix = true, .on_operator = true,
+    {.name = "snapshot_drop", .path = "/memory/snapshots/", .same_site = true, .is_prefix = true,
+     .on_operator = true,
      .methods = METHOD_DELETE, .allow = "DELETE", .end = snapshot_drop_end},
     {.name = "diff", .path = "/memory/diff", .on_operator = true, .methods = READS,
      .allow = "GET, HEAD", .end = diff_end},
-    {.name = "peaks_reset", .path = "/memory/peaks/reset", .on_operator = true,
+    {.name = "peaks_reset", .path = "/memory/peaks/reset", .same_site = true, .on_operator = true,
      .methods = METHOD_POST, .allow = "POST", .end = peaks_reset_end},
     {.name = "sites", .path = "/memory/sites", .on_operator = true, .methods = READS,
      .allow = "GET, HEAD", .end = sites_end},
     {.name = "series", .path = "/v1/series", .methods = READS, .allow = "GET, HEAD, DELETE",
      .end = series_end},
-    {.name = "series_delete", .path = "/v1/series", .methods = METHOD_DELETE,
+    {.name = "series_delete", .path = "/v1/series", .same_site = true, .methods = METHOD_DELETE,
      .allow = "GET, HEAD, DELETE", .end = series_delete_end},
     {.name = "labels", .path = "/v1/labels", .methods = READS, .allow = "GET, HEAD",
      .end = labels_end},
@@ -52,11 +53,13 @@ static const struct route routes[] = {
      .end = query_end},
     {.name = "config", .path = "/v1/config", .methods = READS, .allow = "GET, HEAD",
      .end = config_end},
-    {.name = "drill_leak", .path = "/drills/leak", .on_operator = true, .methods = METHOD_POST,
+    {.name = "drill_leak", .path = "/drills/leak", .same_site = true, .on_operator = true, .methods
+     = METHOD_POST,
      .allow = "POST", .end = drill_leak_end},
     {.name = "drills", .path = "/drills", .on_operator = true, .methods = READS,
      .allow = "GET, HEAD, DELETE", .end = drills_end},
-    {.name = "drills_delete", .path = "/drills", .on_operator = true, .methods = METHOD_DELETE,
+    {.name = "drills_delete", .path = "/drills", .same_site = true, .on_operator = true, .methods =
+     METHOD_DELETE,
      .allow = "GET, HEAD, DELETE", .end = drills_delete_end},
     {.name = "page", .path = "/", .methods = READS, .allow = "GET, HEAD", .end = page_end},
     {.name = "page_licence", .path = "/licenses/dygraphs", .methods = READS,
@@ -87,6 +90,10 @@ void route_find(struct request *request)
         allow = route->allow;
         if ((route->methods & method) == 0)
             continue;
+        if (route->same_site && request->cross_site) {
+            request_refuse(request, refusal_plain(STATUS_CROSS_SITE));
+            return;
+        }
         atomic_store_explicit(&request->route, route, memory_order_relaxed);
         return;
     }

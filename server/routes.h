@@ -17,6 +17,7 @@ struct route {
     const char *path;    /* raw */
     bool is_prefix;      /* the path goes on behind it */
     bool on_operator;    /* the operator listener answers it too */
+    bool same_site;      /* it changes something: refused to pages of other sites */
     unsigned methods;    /* enum method, or'ed */
     const char *allow;   /* the same as text, for 405 */
     void (*begin)(struct request *request); /* the headers are complete; may be NULL */

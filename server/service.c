@@ -278,12 +278,29 @@ static int64_t oldest_age_ms(const struct connections *connections, bool operato
     return oldest_us / 1000;
 }
 
+/* The most that one of those in flight holds or held. */
+static uint64_t highest_arena(const struct connections *connections)
+{
+    uint64_t highest = 0;
+    for (uint32_t i = 0; i < connections->data_count + connections->operator_count; i++) {
+        const struct connection *connection = &connections->slots[i];
+        const struct request *request = &connection->request;
+        if (connection->fd < 0 ||
+            atomic_load_explicit(&request->phase, memory_order_acquire) == PHASE_NONE)
+            continue;
+        uint64_t peak = arena_peak(&request->arena);
+        highest = peak > highest ? peak : highest;
+    }
+    return highest;
+}
+
 static void read_connections(struct service *service, struct world_requests *requests)
 {
     struct connections *connections = &service->connections;
     pthread_mutex_lock(&connections->lock);
     requests->oldest_data_age_ms = oldest_age_ms(connections, false);
     requests->oldest_operator_age_ms = oldest_age_ms(connections, true);
+    requests->peak_bytes = highest_arena(connections);
     requests->connections = connections->live;
     requests->connections_max = connections->data_count + connections->operator_count;
     requests->accepted_connections = connections->accepted;
@@ -299,7 +316,8 @@ static void read_requests(struct service *service, struct world_requests *reques
     requests->live_bytes = ledger_figures(service->ledger, POOL_REQUESTS).live_bytes +
                            ledger_figures(service->ledger, POOL_RESERVE).live_bytes +
                            ledger_figures(service->ledger, POOL_GROWTH).live_bytes;
-    requests->peak_bytes = get(&service->figures.peak_bytes);
+    uint64_t ended = get(&service->figures.peak_bytes);
+    requests->peak_bytes = ended > requests->peak_bytes ? ended : requests->peak_bytes;
     requests->completed = get(&service->figures.completed);
     requests->body_bytes = get(&service->figures.body_bytes);
     for (int i = 0; i < HTTP_CLASSES; i++)

@@ -56,13 +56,15 @@ static void list_add(struct site_list *list, const struct site_row *site)
     list->sites[at] = *site;
 }
 
-/* What a row rose by; where there is no second snapshot, up to now. */
+/* What a row rose by; where there is no second snapshot, up to now. What is live is of the end. */
 static void grow(struct site_row *row, const struct site_counts *from, const struct site_counts *to)
 {
-    struct site_counts now = {row->figures.live_bytes, row->figures.live_objects};
-    const struct site_counts *end = to == NULL ? &now : to;
-    row->bytes_grown = (int64_t)(end->live_bytes - from->live_bytes);
-    row->objects_grown = (int64_t)(end->live_objects - from->live_objects);
+    if (to != NULL) {
+        row->figures.live_bytes = to->live_bytes;
+        row->figures.live_objects = to->live_objects;
+    }
+    row->bytes_grown = (int64_t)(row->figures.live_bytes - from->live_bytes);
+    row->objects_grown = (int64_t)(row->figures.live_objects - from->live_objects);
 }
 
 /* The rows that were ever used. False when a snapshot is not there. */
@@ -144,8 +146,13 @@ void sites_end(struct request *request)
         return;
     }
     if (!snapshot_parameter(request, "from", false, &list.has_growth, &list.from) ||
-        !snapshot_parameter(request, "to", true, &has_to, &list.to) ||
-        !request_writer(request, SITES_PAGE_BYTES, &writer) || !list_make(request, &list))
+        !snapshot_parameter(request, "to", true, &has_to, &list.to))
+        return;
+    if (has_to && !list.has_growth) {
+        request_refuse(request, refusal_detail(STATUS_BAD_PARAMETER, "to needs from"));
+        return;
+    }
+    if (!request_writer(request, SITES_PAGE_BYTES, &writer) || !list_make(request, &list))
         return;
     write_list(&writer, &list);
     ENSURE(!writer.full);

@@ -141,10 +141,9 @@ void watch_observe(struct watch *watch, const struct watch_input *input)
         trend_observe(&at->trend, input->values[figure]);
         if (isfinite(input->values[figure]))
             at->value = input->values[figure];
-        if (figure >= POOL_COUNT)
-            continue;
         at->capacity = input->capacities[figure];
-        set_broken(at, input->broken[figure], input->now_ms);
+        if (figure < POOL_COUNT)
+            set_broken(at, input->broken[figure], input->now_ms);
     }
 }
 
@@ -240,7 +239,7 @@ static struct watch_finding finding_of(const struct watch *watch, uint32_t figur
         .low = at->estimate.low * blocks_an_hour,
         .high = at->estimate.high * blocks_an_hour,
     };
-    if (finding.verdict == WATCH_FILLING)
+    if (at->since_ms != 0 && at->capacity != 0)
         finding.full_at_ms = full_at(watch, at, now_ms);
     return finding;
 }

@@ -72,7 +72,7 @@ const char *watch_verdict_name(enum watch_verdict verdict);
 struct watch_input {
     int64_t now_ms;
     double values[WATCH_COUNT];      /* NAN: nothing is known now */
-    uint64_t capacities[POOL_COUNT]; /* bytes */
+    uint64_t capacities[WATCH_COUNT]; /* 0: nothing bounds it */
     bool broken[POOL_COUNT];         /* an exact invariant of the pool is */
 };
 
@@ -80,7 +80,7 @@ struct watched_figure {
     struct trend trend;
     double value;      /* the latest that was known; NAN: none yet */
     double first;      /* lowest of the first block: what descriptors and threads may not pass */
-    uint64_t capacity; /* 0: not a pool */
+    uint64_t capacity; /* 0: nothing bounds it */
     int64_t broken_since_ms; /* an exact invariant; 0: it holds */
     struct trend_estimate estimate;
     enum trend_shape shape;
@@ -114,7 +114,7 @@ struct watch_finding {
     double value;
     uint64_t capacity;
     int64_t since_ms;   /* when it began, about; 0: it did not */
-    int64_t full_at_ms; /* with filling, at its present rate; 0: not known */
+    int64_t full_at_ms; /* of what fills or grows, at its present rate; 0: not known */
     uint32_t blocks;
     double slope; /* per hour, as are low and high; NAN: not known */
     double low;

@@ -94,6 +94,9 @@ static const char *advice_on(uint32_t figure)
         {POOL_GROWTH, "raise requests.bytes (and memory), or send smaller bodies at once"},
         {POOL_CONNECTIONS, "raise server.connections (and memory), or close idle connections"},
         {POOL_DRILLS, "DELETE /drills: it leaks on purpose, and gives everything back then"},
+        {WATCH_HEAP,
+         "the service itself does not call malloc after start: look at GET /drills (a cycle is on "
+         "the heap), else at libmicrohttpd; /memory/sites has pools only"},
         {WATCH_LATENCY, "compare /v1/query?metric=mayfly_process_cpu_seconds_total with the load"},
         {WATCH_CPU, "compare /v1/cardinality with that of a day ago: more series cost more"},
     };
@@ -168,6 +171,8 @@ static void say_finding(struct visit *visit, uint32_t figure)
         say_bytes(visit->writer, (double)visit->sums.pools[figure].live_bytes);
         writer_string(visit->writer, " of ");
         say_bytes(visit->writer, (double)visit->sums.pools[figure].capacity_bytes);
+    } else if (figure == WATCH_HEAP && visit->sums.heap_unexplained_bytes != WORLD_UNKNOWN) {
+        say_bytes(visit->writer, (double)visit->sums.heap_unexplained_bytes);
     } else {
         say_value(visit->writer, figure, finding->value);
     }
@@ -215,26 +220,6 @@ static void check_limit(struct visit *visit)
     line(visit, "the plan is wrong about something outside of the region; this is a bug of mayfly");
 }
 
-/* A connection's worth or two may be estimated wrongly; this is dozens. */
-#define UNEXPLAINED_BYTES ((uint64_t)1 << 20)
-
-/* What has leaked stays a leak when it has stopped to grow, and no trend shows it any more. */
-static void check_unexplained(struct visit *visit)
-{
-    uint64_t heap = visit->sums.heap_unexplained_bytes;
-    if (heap == WORLD_UNKNOWN || heap < UNEXPLAINED_BYTES ||
-        heap < visit->report->plan->settings.memory / 100 ||
-        visit->report->watch.findings[WATCH_HEAP].verdict == WATCH_GROWING)
-        return;
-    begin(visit);
-    writer_string(visit->writer, "heap: malloc holds ");
-    say_bytes(visit->writer, (double)heap);
-    writer_string(visit->writer, " that nothing explains\n");
-    line(visit,
-         "open connections and what was there at the start come to less; it does not grow now");
-    line(visit, find_out);
-}
-
 /* Half of what was given up had never been used, and that was not a handful. */
 static void check_cache(struct visit *visit)
 {
@@ -250,30 +235,23 @@ static void check_cache(struct visit *visit)
     line(visit, "raise cache.bytes, or ask longer steps and fewer groups");
 }
 
-static void check_overflow(struct visit *visit)
+/* What was so once, and is no complaint of now. */
+static void note(struct visit *visit, uint64_t count, const char *what)
 {
-    if (visit->report->overflowed_samples == 0)
+    if (count == 0)
         return;
-    begin(visit);
-    writer_string(visit->writer, "series: samples overflowed\n   ");
-    writer_u64(visit->writer, visit->report->overflowed_samples);
-    writer_string(visit->writer, " samples went to overflow series since the start; totals are "
-                                 "right, sums by label undercount\n");
-    if (visit->input->metric_count > 0)
-        say_metrics(visit);
-    line(visit, advice_on(POOL_SERIES));
+    writer_string(visit->writer, "note: ");
+    writer_u64(visit->writer, count);
+    writer_string(visit->writer, what);
 }
 
-static void check_refusals(struct visit *visit)
+static void say_notes(struct visit *visit)
 {
-    const uint64_t *refused = visit->report->world->requests.refused;
-    if (refused[STATUS_BUSY] == 0)
-        return;
-    begin(visit);
-    writer_string(visit->writer, "requests: refused for want of memory\n   ");
-    writer_u64(visit->writer, refused[STATUS_BUSY]);
-    writer_string(visit->writer, " requests were answered 503 since the start\n");
-    line(visit, advice_on(POOL_GROWTH));
+    note(visit, visit->report->overflowed_samples,
+         " samples went to overflow series since the start (series.max): totals are right, sums by "
+         "label undercount\n");
+    note(visit, visit->report->world->requests.refused[STATUS_BUSY],
+         " requests were answered 503 for want of memory since the start (requests.bytes)\n");
 }
 
 /* Beside the ratio, less than what a burst of connections may take of the kernel's. */
@@ -377,12 +355,10 @@ void doctor_write(struct writer *writer, const struct doctor_input *input)
     struct memory_verdict verdict = memory_verdict_make(input->report, &visit.sums);
     say_how_much(&visit);
     say_trend(&visit);
+    say_notes(&visit);
     for (uint32_t i = 0; i < verdict.count; i++)
         say_reason(&visit, &verdict.reasons[i]);
     check_limit(&visit);
-    check_unexplained(&visit);
-    check_overflow(&visit);
-    check_refusals(&visit);
     check_cache(&visit);
     check_cgroup(&visit);
     check_swap(&visit);

@@ -68,7 +68,8 @@ static void write_refusal(struct writer *writer, const struct refusal *refusal)
     if (refusal->element != 0)
         write_figure(writer, "element", refusal->element);
     if (refusal->setting != NULL) {
-        write_figure(writer, "limit", refusal->limit);
+        if (refusal->limit != 0) /* a switch has none */
+            write_figure(writer, "limit", refusal->limit);
         if (refusal->needed != 0)
             write_figure(writer, "needed", refusal->needed);
         writer_string(writer, ", \"setting\": \"");

@@ -152,6 +152,25 @@ static bool find(const struct report_input *input, uint32_t figure, struct memor
     return reason->code != NULL;
 }
 
+/* What has leaked stays a leak when it has stopped to grow, and no trend shows it any more. */
+static void add_heap(struct memory_verdict *verdict, const struct report_input *input,
+                     const struct report_sums *sums)
+{
+    uint64_t heap = sums->heap_unexplained_bytes;
+    if (heap == WORLD_UNKNOWN || heap < UNEXPLAINED_BYTES ||
+        heap < input->plan->settings.memory / 100 ||
+        input->watch.findings[WATCH_HEAP].verdict == WATCH_GROWING)
+        return;
+    add(verdict, MEMORY_LEAK_SUSPECTED,
+        &(struct memory_reason){
+            .code = "heap_unexplained",
+            .text =
+                "malloc holds more than open connections and what was there at the start explain",
+            .figure = WATCH_HEAP,
+            .ratio = NAN,
+        });
+}
+
 /* Worst first, so that what is left out is not. */
 static void add_findings(struct memory_verdict *verdict, const struct report_input *input)
 {
@@ -196,6 +215,7 @@ struct memory_verdict memory_verdict_make(const struct report_input *input,
         if (rule->holds(input, figures))
             add_rule(&verdict, rule, figures);
     }
+    add_heap(&verdict, input, sums);
     add_findings(&verdict, input);
     return verdict;
 }

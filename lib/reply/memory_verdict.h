@@ -42,7 +42,13 @@ struct memory_reason {
 /* One for each rule that holds (memory_verdict.c has the table), and some of what is watched. */
 #define MEMORY_RULES 9
 #define MEMORY_FINDINGS 7 /* beyond them GET /memory/trend has the rest */
-#define MEMORY_REASONS_MAX (MEMORY_RULES + MEMORY_FINDINGS)
+#define MEMORY_REASONS_MAX (MEMORY_RULES + 1 + MEMORY_FINDINGS) /* and one of the heap */
+
+/*
+ * What malloc holds and nothing explains is wrong from here on, whether it grows or not: dozens of
+ * connections' worth, since one or two may be estimated wrongly; and a hundredth of memory.
+ */
+#define UNEXPLAINED_BYTES ((uint64_t)1 << 20)
 
 struct memory_verdict {
     enum memory_status status; /* the worst of the reasons' */

@@ -415,6 +415,21 @@ static void trend_figures(const struct page *page)
                         page->input->watch.findings[figure].verdict);
 }
 
+static void headroom(const struct page *page)
+{
+    sample(page, report_less(page->sums.capacity_bytes, page->sums.live_bytes));
+}
+
+/* Those that are known. */
+static void cgroup_events(const struct page *page)
+{
+    const struct world_cgroup *cgroup = &page->input->world->cgroup;
+    if (cgroup->version != 0 && cgroup->max_events != WORLD_UNKNOWN)
+        labelled_sample(page, "event", "max", cgroup->max_events);
+    if (cgroup->version != 0 && cgroup->oom_kills != WORLD_UNKNOWN)
+        labelled_sample(page, "event", "oom_kill", cgroup->oom_kills);
+}
+
 /* Seconds, as floats; nothing where it is not known. */
 static void pressure(const struct page *page)
 {
@@ -455,6 +470,13 @@ static const struct row own_rows[] = {
     {"mayfly_memory_planned_bytes", GAUGE, "Worst case of the plan, within the budget.",
      NUMBER(plan, total)},
     {"mayfly_memory_plan_bytes", GAUGE, "Worst case of each part of the plan.", BY(by_part)},
+    {"mayfly_memory_reserved_bytes", GAUGE, "The region: all pools, carved once at start.",
+     NUMBER(plan, parts[PLAN_REGION])},
+    {"mayfly_memory_headroom_bytes", GAUGE, "What is free in all pools now.", BY(headroom)},
+    {"mayfly_memory_heap_in_use_bytes", GAUGE, "What malloc holds.",
+     NUMBER(world, process.malloc_in_use_bytes)},
+    {"mayfly_memory_heap_free_bytes", GAUGE, "What malloc has and holds nothing in.",
+     NUMBER(world, process.malloc_free_bytes)},
     {"mayfly_memory_live_bytes", GAUGE, "Held in all pools now.", NUMBER(report_sums, live_bytes),
      KEPT},
     {"mayfly_memory_peak_bytes", GAUGE, "Most that all pools together ever held.",
@@ -498,11 +520,20 @@ static const struct row own_rows[] = {
      CGROUP(peak_bytes)},
     {"mayfly_cgroup_memory_limit_bytes", GAUGE, "The tightest limit among the cgroup's ancestors.",
      CGROUP(limit_bytes)},
+    {"mayfly_cgroup_memory_events", COUNTER,
+     "Times the cgroup met its limit (max), and processes of it that were killed for it "
+     "(oom_kill).",
+     BY(cgroup_events)},
     {"mayfly_cgroup_memory_waiting_seconds", COUNTER,
      "Time in which some, or all, tasks of the cgroup waited for memory.", BY(pressure)},
 
     {"mayfly_requests_in_flight", GAUGE, "Requests whose arena is live.",
      NUMBER(world, requests.live), KEPT},
+    {"mayfly_requests_live_bytes", GAUGE, "What their arenas hold, all together.",
+     NUMBER(world, requests.live_bytes)},
+    {"mayfly_request_oldest_age_seconds", GAUGE,
+     "Age of the oldest request in flight on the data listener.",
+     SECONDS(requests.oldest_data_age_ms)},
     {"mayfly_request_arena_peak_bytes", GAUGE, "Most that one request's arena ever held.",
      NUMBER(world, requests.peak_bytes)},
     {"mayfly_request_arena_lifetime_seconds", HISTOGRAM,
@@ -588,6 +619,9 @@ static const struct row own_rows[] = {
     {"mayfly_cache_last_evicted_idle_seconds", GAUGE,
      "How long the last result that was given up for size had not been asked for.", BY(seconds),
      AT(report_input, cache.figures.last_victim_idle_ms)},
+    {"mayfly_cache_oldest_entry_age_seconds", GAUGE,
+     "How long ago the result to be given up next was admitted.", BY(seconds),
+     AT(report_input, cache.oldest_age_ms)},
     {"mayfly_cache_saved_seconds", COUNTER, "What results that were found had cost to work out.",
      BY(cache_saved)},
 
@@ -610,6 +644,7 @@ static const struct row process_rows[] = {
      NUMBER(world, process.rss_file_bytes)},
     {"process_proportional_memory_bytes", GAUGE,
      "Resident memory, shared pages divided by who shares them.", NUMBER(world, process.pss_bytes)},
+    {"process_swap_bytes", GAUGE, "Memory that is swapped out.", NUMBER(world, process.swap_bytes)},
     {"process_virtual_memory_bytes", GAUGE, "Virtual memory.",
      NUMBER(world, process.virtual_bytes)},
     {"process_virtual_memory_peak_bytes", GAUGE, "Most virtual memory there ever was.",

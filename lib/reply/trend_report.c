@@ -22,10 +22,10 @@ static void finding_write(struct writer *writer, uint32_t figure,
     member_text(writer, "verdict", watch_verdict_name(finding->verdict));
     member_time(writer, "since", finding->since_ms);
     member_number(writer, "value", finding->value);
-    if (figure < POOL_COUNT) {
+    if (figure < POOL_COUNT || finding->capacity != 0)
         member_u64(writer, "capacity", finding->capacity);
+    if (figure < POOL_COUNT)
         member_bool(writer, "full_by_design", finding->by_design);
-    }
     member_time(writer, "full_at", finding->full_at_ms);
     slope_write(writer, finding);
     member_bool(writer, "rising", finding->rising);

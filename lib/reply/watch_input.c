@@ -51,6 +51,10 @@ struct watch_input watch_input_make(const struct report_input *input, struct wat
         watch.capacities[pool] = sums.pools[pool].capacity_bytes;
         watch.broken[pool] = is_broken(input, pool);
     }
+    watch.capacities[WATCH_RSS] = input->plan->settings.memory;
+    if (input->world->process.max_fds != WORLD_UNKNOWN)
+        watch.capacities[WATCH_DESCRIPTORS] =
+            report_less(input->world->process.max_fds, input->world->requests.connections_max);
     watch.values[WATCH_HEAP] = known(sums.heap_unexplained_bytes);
     watch.values[WATCH_UNACCOUNTED] = known(sums.unaccounted_bytes);
     watch.values[WATCH_RSS] = known(input->world->process.rss_bytes);

@@ -23,7 +23,7 @@ class Off(ServiceCase):
             for method, target in (("POST", "/drills/leak?kind=global_list"), ("POST", "/drills/leak"),
                                    ("GET", "/drills"), ("DELETE", "/drills")):
                 reply = curl(url + target, "-X", method)
-                self.assert_refused(reply, 403, "drills_off", "drills", 0)
+                self.assert_refused(reply, 403, "drills_off", "drills")
                 self.assertIn("drills", reply.error["message"])
 
     def test_nothing_is_kept_for_it(self):

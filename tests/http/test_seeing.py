@@ -16,6 +16,7 @@ class SeeingCase(ServiceCase):
     def take(self):
         reply = self.operator("/memory/snapshots", "-X", "POST")
         self.assertEqual(reply.status, 201, reply)
+        self.assertEqual(reply.headers["Location"], f"/memory/snapshots/{reply.json()['id']}")
         return reply.json()["id"]
 
     def trend(self):
@@ -180,6 +181,30 @@ class Snapshots(SeeingCase):
         self.assertIn(reply.json()["id"], self.listed())
 
 
+class OtherSites(SeeingCase):
+    """What changes something is refused to pages of other sites; a browser says whose page asks."""
+
+    settings = {"drills": "true", "memory": "64MiB"}
+
+    CHANGES = (("POST", "/memory/snapshots"), ("DELETE", "/memory/snapshots/1"), ("POST", "/memory/peaks/reset"),
+               ("POST", "/drills/leak?kind=cycle"), ("DELETE", "/drills"), ("DELETE", "/v1/series?metric=none"))
+
+    def test_changes(self):
+        for method, target in self.CHANGES:
+            for site in ("cross-site", "same-site", "Cross-Site"):
+                reply = self.get(target, "-X", method, "-H", f"Sec-Fetch-Site: {site}")
+                self.assert_refused(reply, 403, "cross_site")
+            for site in ("same-origin", "none"):
+                reply = self.get(target, "-X", method, "-H", f"Sec-Fetch-Site: {site}")
+                self.assertIn(reply.status, (200, 201, 404), reply)
+        self.assertEqual(self.get("/drills", "-X", "DELETE").status, 200)
+
+    def test_reads_and_pushes_are_not(self):
+        for target in ("/memory", "/memory/snapshots", "/drills", "/v1/series"):
+            self.assertEqual(self.get(target, "-H", "Sec-Fetch-Site: cross-site").status, 200)
+        self.assert_accepted(self.push(b"other 1\n", *TEXT, "-H", "Sec-Fetch-Site: cross-site"), 1)
+
+
 class Peaks(SeeingCase):
     def test_a_new_period(self):
         self.push(bodies.counters("peak", 4000), *TEXT)
@@ -262,7 +287,7 @@ class Doctor(SeeingCase):
         text = self.operator("/memory/doctor").text()
         self.assertNotIn("Nothing is wrong.", text)
         self.assertIn("series: pool_near_capacity", text)
-        self.assertIn("samples overflowed", text)
+        self.assertIn("samples went to overflow series", text)
         self.assertIn("ill_total (999)", text)
         self.assertIn("series.max", text)
         self.get("/v1/series?metric=ill_total", "-X", "DELETE")

@@ -214,6 +214,20 @@ START_TEST(it_is_said_when_it_will_be_full)
 }
 END_TEST
 
+START_TEST(so_it_is_of_what_grows_towards_a_limit)
+{
+    input.capacities[WATCH_RSS] = (uint64_t)(80 * MIB);
+    pass(5 * DAY_MS, WATCH_RSS, 3 * MIB); /* 50 MiB + 15 of 80 */
+    struct watch_finding found = finding(WATCH_RSS);
+    ck_assert_int_eq(found.verdict, WATCH_GROWING);
+    ck_assert_double_eq_tol((double)(found.full_at_ms - input.now_ms), 5.0 * (double)DAY_MS,
+                            (double)BLOCK_MS);
+    input.capacities[WATCH_RSS] = 0;
+    watch_observe(&watch, &input);
+    ck_assert_int_eq(finding(WATCH_RSS).full_at_ms, 0);
+}
+END_TEST
+
 START_TEST(what_has_filled_up_stays_so_until_there_is_room)
 {
     pass(5 * DAY_MS, POOL_SERIES, 0.5 * MIB);
@@ -344,6 +358,7 @@ Suite *watch_suite(void)
     tcase_add_test(tcase, since_is_about_when_it_began);
     tcase_add_test(tcase, the_worst_is_the_one_to_look_at);
     tcase_add_test(tcase, it_is_said_when_it_will_be_full);
+    tcase_add_test(tcase, so_it_is_of_what_grows_towards_a_limit);
     tcase_add_test(tcase, what_has_filled_up_stays_so_until_there_is_room);
     tcase_add_loop_test(tcase, rings_and_the_cache_are_full_by_design, 0, POOL_COUNT);
     tcase_add_test(tcase, a_broken_invariant_is_a_leak_at_once);

@@ -191,7 +191,8 @@ static inline void fixture_extreme_world(struct world *world)
     world->now_ms = world->start_ms = world->clock_offset_ms = INT64_MAX;
     world->log_dropped = EXTREME;
     fixture_same(&world->process, sizeof world->process / 8, EXTREME);
-    world->process.cpu_seconds = DBL_MIN; /* none above 0 is longer */
+    world->process.cpu_seconds = DBL_MIN;           /* none above 0 is longer */
+    world->process.malloc_mmap_bytes = EXTREME / 2; /* or the sum would begin anew */
     const struct world_pressure pressure = {DBL_MIN, DBL_MIN, DBL_MIN, DBL_MIN};
     world->cgroup = (struct world_cgroup){UINT32_MAX, EXTREME, EXTREME,  EXTREME, EXTREME,
                                           EXTREME,    true,    pressure, pressure};
@@ -221,10 +222,8 @@ static inline void fixture_extreme_watch(struct watch_report *watch)
         .low = -DBL_MIN,
         .high = -DBL_MIN,
     };
-    *watch = (struct watch_report){.block_ms = 604800000,
-                                   .blocks = 0,
-                                   .verdict = WATCH_TOO_EARLY,
-                                   .worst = WATCH_LATENCY};
+    *watch = (struct watch_report){
+        .block_ms = 604800000, .blocks = 0, .verdict = WATCH_TOO_EARLY, .worst = WATCH_LATENCY};
     for (uint32_t figure = 0; figure < WATCH_COUNT; figure++)
         watch->findings[figure] = worst;
 }

@@ -43,8 +43,8 @@ static void write_report_as(size_t flags)
     struct bytes json = write_text();
     json_decref(report);
     report = json_loadb(json.at, json.length, JSON_REJECT_DUPLICATES | flags, &error);
-    ck_assert_msg(report != NULL, "%s at %d in\n%.*s", error.text, error.position,
-                  (int)json.length, json.at);
+    ck_assert_msg(report != NULL, "%s at %d in\n%.*s", error.text, error.position, (int)json.length,
+                  json.at);
 }
 
 static void write_report(void)
@@ -158,7 +158,8 @@ START_TEST(object_has_these_members_and_no_other)
                   json_object_size(at), count);
     const char *key;
     json_t *value;
-    json_object_foreach(at, key, value) {
+    json_object_foreach(at, key, value)
+    {
         char spaced[64];
         snprintf(spaced, sizeof spaced, " %s ", key);
         ck_assert_msg(strstr(object->keys, spaced) != NULL, "%s.%s", object->path, key);
@@ -597,6 +598,22 @@ START_TEST(the_worst_findings_are_told_first)
 }
 END_TEST
 
+START_TEST(a_heap_that_nothing_explains_is_a_reason)
+{
+    struct world_process *process = &fixture.world.process;
+    fixture.world.requests.connections = 0;
+    process->malloc_mmap_bytes = 0;
+    process->malloc_in_use_bytes = process->malloc_base_bytes + UNEXPLAINED_BYTES - 1;
+    write_report();
+    ck_assert_str_eq(string("status"), "ok");
+    process->malloc_in_use_bytes++;
+    write_report();
+    ck_assert_str_eq(string("status"), "leak_suspected");
+    ck_assert_str_eq(string("reasons.0.code"), "heap_unexplained");
+    ck_assert_str_eq(string("reasons.0.figure"), "heap");
+}
+END_TEST
+
 START_TEST(rings_may_fill)
 {
     struct watch_finding *finding = &fixture.input.watch.findings[POOL_WINDOWS_FINE];
@@ -654,7 +671,8 @@ START_TEST(malloc_explains_what_it_holds_up_to_its_plan)
     ck_assert_int_eq(unaccounted(79), 29 * FIXTURE_MIB);
     fixture.world.requests.connections = 0;
     process->malloc_free_bytes = process->malloc_mmap_bytes = 0;
-    process->malloc_in_use_bytes = process->malloc_base_bytes + FIXTURE_MIB; /* nor while it is small */
+    process->malloc_in_use_bytes =
+        process->malloc_base_bytes + FIXTURE_MIB; /* nor while it is small */
     json_int_t base = (json_int_t)process->malloc_base_bytes;
     ck_assert_int_eq(unaccounted(50), 2 * (json_int_t)FIXTURE_MIB - base);
     ck_assert_int_eq(integer("process.malloc.unexplained_bytes"), FIXTURE_MIB);
@@ -763,6 +781,7 @@ Suite *memory_report_suite(void)
     tcase_add_test(tcase, pools_that_fail_at_quiet_points_are_named);
     tcase_add_loop_test(tcase, verdict_follows_from_what_is_watched, 0, ROWS(findings));
     tcase_add_test(tcase, the_worst_findings_are_told_first);
+    tcase_add_test(tcase, a_heap_that_nothing_explains_is_a_reason);
     tcase_add_test(tcase, rings_may_fill);
     tcase_add_test(tcase, what_the_system_does_not_tell_is_left_out);
     tcase_add_test(tcase, no_cgroup_is_null);

@@ -240,6 +240,12 @@ static const struct {
     {"mayfly_memory_unaccounted_bytes", "2094104"},
     {"mayfly_memory_heap_unexplained_bytes", "0"},
     {"mayfly_memory_quiet_points_total", "3"},
+    {"mayfly_memory_reserved_bytes", "42991616"},
+    {"mayfly_cgroup_memory_events_total{event=\"max\"}", "2004"},
+    {"mayfly_cgroup_memory_events_total{event=\"oom_kill\"}", "2005"},
+    {"mayfly_request_oldest_age_seconds", "1.250"},
+    {"mayfly_cache_oldest_entry_age_seconds", "7.500"},
+    {"process_swap_bytes", "1006"},
     {"mayfly_memory_quiet_point_failures_total{pool=\"growth\"}", "1"},
     {"mayfly_memory_quiet_point_failures_total{pool=\"requests\"}", "0"},
     {"mayfly_memory_status{status=\"ok\"}", "1"},
@@ -351,8 +357,7 @@ START_TEST(types_are_declared_as_each_form_wants_them)
     write_whole();
     ck_assert(has_line("# TYPE mayfly_samples_late counter"));
     ck_assert_str_eq(value_of("mayfly_samples_late_total"), "401");
-    ck_assert_str_eq(
-        value_of("mayfly_request_arena_lifetime_seconds_bucket{le=\"10.0\"}"), "15");
+    ck_assert_str_eq(value_of("mayfly_request_arena_lifetime_seconds_bucket{le=\"10.0\"}"), "15");
     ck_assert_ptr_null(strstr(whole, "# EOF"));
 }
 END_TEST

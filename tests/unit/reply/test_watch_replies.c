@@ -205,8 +205,8 @@ START_TEST(differences_have_both_sides)
     const char *pool;
     json_int_t live, live_diff, objects, objects_diff, allocations;
     ck_assert_uint_eq(json_array_size(rows), SNAPSHOT_ROWS);
-    ck_assert_int_eq(json_unpack(json_array_get(rows, 0), "{s:s, s:I, s:I, s:I, s:I, s:I !}", "pool",
-                                 &pool, "live_bytes", &live, "live_bytes_diff", &live_diff,
+    ck_assert_int_eq(json_unpack(json_array_get(rows, 0), "{s:s, s:I, s:I, s:I, s:I, s:I !}",
+                                 "pool", &pool, "live_bytes", &live, "live_bytes_diff", &live_diff,
                                  "live_objects", &objects, "live_objects_diff", &objects_diff,
                                  "allocations_diff", &allocations),
                      0);
