@@ -53,13 +53,13 @@ static const struct route routes[] = {
      .end = query_end},
     {.name = "config", .path = "/v1/config", .methods = READS, .allow = "GET, HEAD",
      .end = config_end},
-    {.name = "drill_leak", .path = "/drills/leak", .same_site = true, .on_operator = true, .methods
-     = METHOD_POST,
+    {.name = "drill_leak", .path = "/drills/leak", .same_site = true, .on_operator = true,
+     .methods = METHOD_POST,
      .allow = "POST", .end = drill_leak_end},
     {.name = "drills", .path = "/drills", .on_operator = true, .methods = READS,
      .allow = "GET, HEAD, DELETE", .end = drills_end},
-    {.name = "drills_delete", .path = "/drills", .same_site = true, .on_operator = true, .methods =
-     METHOD_DELETE,
+    {.name = "drills_delete", .path = "/drills", .same_site = true, .on_operator = true,
+     .methods = METHOD_DELETE,
      .allow = "GET, HEAD, DELETE", .end = drills_delete_end},
     {.name = "page", .path = "/", .methods = READS, .allow = "GET, HEAD", .end = page_end},
     {.name = "page_licence", .path = "/licenses/dygraphs", .methods = READS,
