@@ -193,6 +193,8 @@ static void happen(struct drills *drills, enum drill_kind kind)
         drill->leaked_objects++;
         return;
     }
+    if (kind == DRILL_REQUEST_ARENA && drill->arena.refusal == STATUS_BUSY)
+        return; /* clients have the rest of the pool at the moment: it is tried again */
     set_state(drills, kind, DRILL_AT_CAP);
     say(drills, kind, "drill_at_cap");
 }

@@ -187,12 +187,15 @@ static bool start(struct service *service, struct listeners *listeners, struct t
         return false;
     if (!http_start(&listeners->operators, service, listeners->operator_fd, true, 1) ||
         !http_start(&listeners->data, service, listeners->data_fd, false,
-                    (unsigned)settings->server_threads) ||
-        !ticker_start(ticker, service)) {
+                    (unsigned)settings->server_threads)) {
         say("error", "start_failed", strerror(errno));
         return false;
     }
     service_open(service);
+    if (!ticker_start(ticker, service)) {
+        say("error", "start_failed", strerror(errno));
+        return false;
+    }
     log_listening(service, listeners);
     return true;
 }

@@ -99,7 +99,7 @@ static uint64_t descriptors_count(const struct machine *machine)
     machine_path_join(path, sizeof(path), bytes_of(machine->proc), "/self/fd");
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return 0;
+        return MACHINE_NONE; /* there may be no descriptor left to ask with */
     while ((got = syscall(SYS_getdents64, fd, entries, sizeof(entries))) > 0)
         count += entries_count(entries, got, fd);
     close(fd);

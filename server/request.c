@@ -87,6 +87,7 @@ void request_begin(struct request *request, struct service *service, struct byte
     atomic_fetch_add(&service->figures.live, 1);
     atomic_store_explicit(&request->id, atomic_fetch_add(&service->next_request_id, 1) + 1,
                           memory_order_relaxed);
+    atomic_thread_fence(memory_order_release); /* its partner is in service_look_when_quiet */
     arena_begin(request);
     atomic_store_explicit(&request->started_us, clock_monotonic_us(), memory_order_relaxed);
     atomic_store_explicit(&request->method, METHOD_OTHER, memory_order_relaxed);
@@ -229,9 +230,11 @@ bool request_parameter(struct request *request, const char *name, struct bytes *
 {
     struct bytes at = request->query;
     struct bytes found;
+    struct arena_mark mark = arena_mark(&request->arena);
     while (request_next_parameter(request, &at, &found, value)) {
         if (bytes_equal(found, bytes_of(name)))
             return true;
+        arena_rewind(&request->arena, mark); /* what was decoded of others is of no use */
     }
     return false;
 }

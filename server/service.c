@@ -127,7 +127,14 @@ void service_init(struct service *service, const struct options *options, const 
 void service_open(struct service *service)
 {
     struct mallinfo2 heap = mallinfo2();
-    service->malloc_base_bytes = heap.uordblks + heap.hblkhd;
+    uint64_t in_use = heap.uordblks + heap.hblkhd;
+    struct connections *connections = &service->connections;
+    uint64_t most = connections->data_count + connections->operator_count;
+    uint64_t each = service->plan->parts[PLAN_LIBMICROHTTPD] / most + 1;
+    pthread_mutex_lock(&connections->lock); /* clients may have come already */
+    uint64_t theirs = connections->live * each;
+    pthread_mutex_unlock(&connections->lock);
+    atomic_store(&service->malloc_base_bytes, in_use > theirs ? in_use - theirs : 0);
 }
 
 /* ---- while it runs ---- */
@@ -213,7 +220,9 @@ static void read_process(struct service *service, struct world_process *process)
     struct process_memory memory;
     struct rlimit files;
     struct mallinfo2 heap = mallinfo2(); /* one arena, and few chunks in it */
-    process_memory_read(&service->machine, &memory);
+    bool is_read = process_memory_read(&service->machine, &memory);
+    if (!is_read)
+        memset(&memory, 0xff, sizeof memory); /* WORLD_UNKNOWN everywhere: not known, not 0 */
     *process = (struct world_process){
         .rss_bytes = memory.rss_bytes,
         .rss_peak_bytes = memory.rss_peak_bytes,
@@ -228,11 +237,12 @@ static void read_process(struct service *service, struct world_process *process)
         .max_fds = getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : WORLD_UNKNOWN,
         .minor_faults = memory.minor_faults,
         .major_faults = memory.major_faults,
-        .cpu_seconds = (double)(memory.cpu_user_ms + memory.cpu_system_ms) / 1000,
+        .cpu_seconds =
+            is_read ? (double)(memory.cpu_user_ms + memory.cpu_system_ms) / 1000 : 0,
         .malloc_in_use_bytes = heap.uordblks,
         .malloc_free_bytes = heap.fordblks,
         .malloc_mmap_bytes = heap.hblkhd,
-        .malloc_base_bytes = service->malloc_base_bytes,
+        .malloc_base_bytes = get(&service->malloc_base_bytes),
     };
 }
 
@@ -369,23 +379,30 @@ static uint64_t growth_mismatch(struct service *service)
     return held > live ? held - live : live - held;
 }
 
-/* Of what the engines, the growth pool and the drills have looked at. */
-static void read_mismatches(struct service *service, struct report_figures *figures)
+/* Of what has a lock of its own, so before the engine's is taken: nobody waits for two. */
+static void read_mismatches(struct service *service, uint64_t by_pool[static POOL_COUNT])
 {
-    const struct engine *own = &service->own->engine;
-    uint64_t *by_pool = figures->mismatch_by_pool;
-    memcpy(by_pool, service->engine->audit.mismatch_by_pool, sizeof figures->mismatch_by_pool);
-    by_pool[POOL_OWN] += own->audit.mismatch_bytes;
-    by_pool[POOL_GROWTH] += growth_mismatch(service);
+    memset(by_pool, 0, POOL_COUNT * sizeof by_pool[0]);
+    by_pool[POOL_GROWTH] = growth_mismatch(service);
     if (service->drills != NULL)
-        by_pool[POOL_DRILLS] += drills_mismatch(service->drills);
-    for (int pool = 0; pool < POOL_COUNT; pool++)
+        by_pool[POOL_DRILLS] = drills_mismatch(service->drills);
+}
+
+/* And of what the engines' audits have found. */
+static void add_mismatches(const struct service *service, struct report_figures *figures)
+{
+    uint64_t *by_pool = figures->mismatch_by_pool;
+    by_pool[POOL_OWN] += service->own->engine.audit.mismatch_bytes;
+    for (int pool = 0; pool < POOL_COUNT; pool++) {
+        by_pool[pool] += service->engine->audit.mismatch_by_pool[pool];
         figures->input.ledger_mismatch_bytes += by_pool[pool];
+    }
 }
 
 void service_report(struct service *service, struct report_figures *figures)
 {
     service_world(service, &figures->world);
+    read_mismatches(service, figures->mismatch_by_pool);
     struct engine *engine = service_lock_engine(service);
     memcpy(figures->rejected_samples, engine->rejected_samples, sizeof figures->rejected_samples);
     figures->input = (struct report_input){
@@ -405,7 +422,7 @@ void service_report(struct service *service, struct report_figures *figures)
         .overflowed_samples = engine->store.overflowed_samples,
         .rejected_samples = figures->rejected_samples,
     };
-    read_mismatches(service, figures);
+    add_mismatches(service, figures);
     service_unlock_engine(service);
 }
 
@@ -449,7 +466,7 @@ void service_look_when_quiet(struct service *service)
     if (atomic_load(&service->figures.live) != 0)
         return;
     uint64_t not_empty = quiet_look(service->ledger);
-    atomic_thread_fence(memory_order_acquire);
+    atomic_thread_fence(memory_order_acquire); /* who saw a take sees the number taken before it */
     if (atomic_load(&service->next_request_id) == begun && atomic_load(&service->figures.live) == 0)
         quiet_count(&service->quiet, not_empty, clock_now_ms(&service->clock));
 }

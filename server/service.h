@@ -78,7 +78,7 @@ struct service {
         _Atomic uint64_t bytes; /* WORLD_UNKNOWN: not known */
         _Atomic int64_t due_us; /* monotonic */
     } pss;
-    uint64_t malloc_base_bytes; /* in use before the first connection */
+    _Atomic uint64_t malloc_base_bytes; /* in use but for connections, when the listeners opened */
 };
 
 /* Carves everything out of the region and seals it. */

@@ -433,6 +433,8 @@ static const char *contradiction(const struct settings *s)
         s->windows_coarse_bytes < ring_floor(s))
         return "windows.fine_bytes, windows.middle_bytes, windows.coarse_bytes: each must be at "
                "least 256 bytes for each of limits.families";
+    if (s->trend_block < 2 * s->windows_fine)
+        return "trend.block: less than two of windows.fine, once in each of which figures are taken";
     if (s->limits_element_bytes > s->limits_scratch_bytes / 4)
         return "limits.element_bytes: more than a quarter of limits.scratch_bytes, in which an "
                "element is parsed";

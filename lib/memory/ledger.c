@@ -94,17 +94,21 @@ void ledger_refuse(struct ledger *ledger, enum pool pool)
 
 /*
  * What others take between the read and the write of one of them may be missing from its new peak:
- * it is there with the next take.
+ * it is there with the next take. The peak of all time is raised first, since who has taken and not
+ * yet raised finds the period's raised already.
  */
 void ledger_begin_period(struct ledger *ledger, int64_t now_ms)
 {
     for (int pool = 0; pool < POOL_COUNT; pool++) {
         struct account *account = &ledger->accounts[pool];
-        atomic_store_explicit(&account->period_peak_bytes, get(&account->live_bytes),
-                              memory_order_relaxed);
+        uint64_t live = get(&account->live_bytes);
+        raise_peak(&account->peak_bytes, live);
+        atomic_store_explicit(&account->period_peak_bytes, live, memory_order_relaxed);
     }
-    atomic_store_explicit(&ledger->period_peak_bytes, get(&ledger->live_bytes),
-                          memory_order_relaxed);
+    uint64_t all = get(&ledger->live_bytes);
+    if (raise_peak(&ledger->peak_bytes, all))
+        atomic_store_explicit(&ledger->peak_at_ms, now_ms, memory_order_relaxed);
+    atomic_store_explicit(&ledger->period_peak_bytes, all, memory_order_relaxed);
     atomic_store_explicit(&ledger->period_ms, now_ms, memory_order_relaxed);
 }
 

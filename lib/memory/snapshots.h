@@ -46,7 +46,10 @@ uint64_t snapshots_bytes(bool traced);
 
 struct snapshots *snapshots_make(bool traced, struct region *region);
 
-/* What is so now. `heap_bytes` is what malloc holds and nothing explains. */
+/*
+ * What is so now. `heap_bytes` is what malloc holds and nothing explains. The lines of the source
+ * are read when it is kept, a moment later.
+ */
 struct snapshot snapshot_make(const struct ledger *ledger, uint64_t heap_bytes, int64_t now_ms);
 
 /*

@@ -33,8 +33,7 @@ void trend_close_block(struct trend *trend)
     trend->lowest = NAN;
 }
 
-/* The nth of those that are held, the oldest first. */
-static double minimum_at(const struct trend *trend, uint32_t n)
+double trend_minimum(const struct trend *trend, uint32_t n)
 {
     return trend->minima[(trend->next + TREND_BLOCKS - trend->count + n) % TREND_BLOCKS];
 }
@@ -52,7 +51,7 @@ static void points_take(struct points *points, const struct trend *trend)
 {
     points->count = 0;
     for (uint32_t n = 0; n < trend->count; n++) {
-        double minimum = minimum_at(trend, n);
+        double minimum = trend_minimum(trend, n);
         if (isnan(minimum))
             continue;
         points->x[points->count] = n;
@@ -132,7 +131,7 @@ static uint32_t day_rises_take(double *rises, const struct trend *trend)
 {
     uint32_t count = 0;
     for (uint32_t n = TREND_DAY_BLOCKS; n < trend->count; n++) {
-        double rise = minimum_at(trend, n) - minimum_at(trend, n - TREND_DAY_BLOCKS);
+        double rise = trend_minimum(trend, n) - trend_minimum(trend, n - TREND_DAY_BLOCKS);
         if (!isnan(rise))
             rises[count++] = rise / TREND_DAY_BLOCKS;
     }

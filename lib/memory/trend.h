@@ -54,6 +54,9 @@ void trend_observe(struct trend *trend, double value);
 /* The open block ends, and its minimum takes the place of the one 28 blocks ago. */
 void trend_close_block(struct trend *trend);
 
+/* The nth of the minima that are held, the oldest first; n < trend->count. NAN: see above. */
+double trend_minimum(const struct trend *trend, uint32_t n);
+
 /* Of the closed blocks. Slopes and rises are per block; NAN where there are too few to say. */
 struct trend_estimate {
     uint32_t blocks; /* in which something was observed */

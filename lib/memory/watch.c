@@ -46,13 +46,14 @@ static bool is_counted(uint32_t figure)
     return figure == WATCH_DESCRIPTORS || figure == WATCH_THREADS;
 }
 
-/* A ring and the cache are meant to be full. */
+/* A ring and the cache are meant to be full; the index never is, and fills as the series do. */
 static bool is_by_design(uint32_t figure)
 {
     if (figure >= POOL_COUNT)
         return false;
     struct bytes kind = bytes_of(pool_rows[figure].kind);
-    return bytes_equal(kind, BYTES("ring")) || bytes_equal(kind, BYTES("lru"));
+    return bytes_equal(kind, BYTES("ring")) || bytes_equal(kind, BYTES("lru")) ||
+           bytes_equal(kind, BYTES("table"));
 }
 
 /*
@@ -105,6 +106,8 @@ static void set_broken(struct watched_figure *at, bool is_broken, int64_t now_ms
 static void compare_with_first(struct watched_figure *at, int64_t block_start_ms)
 {
     double lowest = at->trend.lowest;
+    if (isnan(lowest))
+        return; /* nothing was seen, so nothing has changed */
     if (isnan(at->first))
         at->first = lowest;
     set_broken(at, lowest > at->first, block_start_ms);
@@ -149,12 +152,6 @@ void watch_observe(struct watch *watch, const struct watch_input *input)
 
 /* ---- judging ---- */
 
-/* Minima of closed blocks, 0 being the oldest. */
-static double minimum(const struct trend *trend, uint32_t i)
-{
-    return trend->minima[(trend->next + TREND_BLOCKS - trend->count + i) % TREND_BLOCKS];
-}
-
 /* It grows since the last block that was about as low as the lowest: a twentieth of the range. */
 static int64_t grows_since(const struct watch *watch, const struct trend *trend)
 {
@@ -162,11 +159,11 @@ static int64_t grows_since(const struct watch *watch, const struct trend *trend)
     double high = -INFINITY;
     uint32_t last = 0;
     for (uint32_t i = 0; i < trend->count; i++) {
-        low = fmin(low, minimum(trend, i)); /* fmin and fmax pass over NAN */
-        high = fmax(high, minimum(trend, i));
+        low = fmin(low, trend_minimum(trend, i)); /* fmin and fmax pass over NAN */
+        high = fmax(high, trend_minimum(trend, i));
     }
     for (uint32_t i = 0; i < trend->count; i++) {
-        if (minimum(trend, i) <= low + (high - low) / 20)
+        if (trend_minimum(trend, i) <= low + (high - low) / 20)
             last = i;
     }
     int64_t open_ms = watch->block_end_ms - watch->block_ms;
@@ -274,6 +271,17 @@ static bool is_worse(uint32_t figure, const struct watch_report *report)
            (worst->full_at_ms == 0 || finding->full_at_ms < worst->full_at_ms);
 }
 
+/* As long as any of what memory may be lost by has too few blocks; what is never known has none. */
+static bool is_early(const struct watch *watch)
+{
+    for (uint32_t figure = 0; figure < WATCH_COUNT; figure++) {
+        const struct watched_figure *at = &watch->figures[figure];
+        if (watch_is_memory(figure) && !isnan(at->value) && at->shape == TREND_TOO_EARLY)
+            return true;
+    }
+    return watch->blocks < WATCH_WARM_UP_BLOCKS + TREND_BLOCKS_MIN;
+}
+
 struct watch_report watch_report(const struct watch *watch, int64_t now_ms)
 {
     uint64_t warm_up = watch->blocks < WATCH_WARM_UP_BLOCKS ? watch->blocks : WATCH_WARM_UP_BLOCKS;
@@ -289,7 +297,7 @@ struct watch_report watch_report(const struct watch *watch, int64_t now_ms)
     }
     if (report.worst != WATCH_COUNT)
         report.verdict = report.findings[report.worst].verdict;
-    else if (report.blocks < TREND_BLOCKS_MIN)
+    else if (is_early(watch))
         report.verdict = WATCH_TOO_EARLY;
     return report;
 }

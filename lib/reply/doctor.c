@@ -12,17 +12,21 @@ struct visit {
     const struct report_input *report;
     struct report_sums sums;
     uint32_t count; /* of complaints so far */
+    bool has_metrics; /* the metrics with most series were told */
 };
 
 /* ---- words ---- */
 
-/* "512 B", "48.0 KiB", "3.1 MiB" */
+/* "512 B", "48.0 KiB", "-3.1 MiB" */
 static void say_bytes(struct writer *writer, double bytes)
 {
     static const char *const units[] = {" B", " KiB", " MiB", " GiB", " TiB"};
     int unit = 0;
-    for (; bytes >= 1024 && unit < 4; unit++)
+    if (bytes < 0)
+        writer_char(writer, '-');
+    for (bytes = fabs(bytes); bytes >= 1024 && unit < 4; unit++)
         bytes /= 1024;
+    bytes = fmin(bytes, 1e15); /* so many TiB are a bug elsewhere */
     writer_u64(writer, (uint64_t)bytes);
     if (unit > 0) {
         writer_char(writer, '.');
@@ -116,6 +120,7 @@ static bool is_of_series(uint32_t figure)
 static void say_metrics(struct visit *visit)
 {
     const struct doctor_input *input = visit->input;
+    visit->has_metrics = true;
     writer_string(visit->writer, "   most series: ");
     for (uint32_t i = 0; i < input->metric_count; i++) {
         const struct doctor_metric *metric = &input->metrics[i];
@@ -141,7 +146,7 @@ static void say_requests(struct visit *visit)
 
 static void say_holders(struct visit *visit, uint32_t figure)
 {
-    if (is_of_series(figure) && visit->input->metric_count > 0)
+    if (is_of_series(figure) && visit->input->metric_count > 0 && !visit->has_metrics)
         say_metrics(visit);
     else if (figure == POOL_GROWTH || figure == POOL_REQUESTS)
         say_requests(visit);
@@ -153,6 +158,8 @@ static void say_rate(struct visit *visit, uint32_t figure, const struct watch_fi
 {
     if (finding->verdict != WATCH_FILLING && finding->verdict != WATCH_GROWING)
         return;
+    if (!(finding->slope > 0) || !isfinite(finding->low) || !isfinite(finding->high))
+        return; /* full, and flat by now */
     writer_string(visit->writer, ", ");
     say_value(visit->writer, figure, finding->slope);
     writer_string(visit->writer, " an hour (99 % sure: ");
@@ -287,12 +294,16 @@ static void check_swap(struct visit *visit)
     line(visit, "the machine is short of memory; requests that need it wait for the disk");
 }
 
+#define EARLY_MAX 5 /* GET /memory/trend has the rest */
+
 static void check_early(struct visit *visit)
 {
     const struct watch_report *watch = &visit->report->watch;
-    for (uint32_t figure = 0; figure < WATCH_COUNT; figure++) {
+    uint32_t told = 0;
+    for (uint32_t figure = 0; figure < WATCH_COUNT && told < EARLY_MAX; figure++) {
         if (!watch->findings[figure].rising || watch->findings[figure].by_design)
             continue;
+        told++;
         begin(visit);
         writer_string(visit->writer, watch_row(figure).name);
         writer_string(visit->writer, ": higher than a day ago, all day\n");

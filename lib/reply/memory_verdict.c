@@ -146,7 +146,9 @@ static bool find(const struct report_input *input, uint32_t figure, struct memor
     } else if (finding->verdict == WATCH_FILLING && !finding->by_design) {
         bool soon = finding->full_at_ms != 0 && finding->full_at_ms - now_ms < day_ms;
         reason->code = "pool_filling";
-        reason->text = "at its present rate it will be full; GET /memory/trend says when";
+        reason->text = finding->full_at_ms != 0 && finding->full_at_ms <= now_ms
+                           ? "it has filled up, and has no room yet"
+                           : "at its present rate it will be full; GET /memory/trend says when";
         *status = soon ? MEMORY_PRESSURE : MEMORY_OK;
     }
     return reason->code != NULL;

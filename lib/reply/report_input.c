@@ -61,7 +61,7 @@ static uint64_t unaccounted(const struct report_input *input, const struct repor
     uint64_t left = input->world->process.rss_bytes;
     if (left == WORLD_UNKNOWN)
         return WORLD_UNKNOWN;
-    left = report_less(left, region_resident(input, sums));
+    left = report_less(left, sums->region_resident_bytes);
     left = report_less(left, heap_explained(input, sums->heap_unexplained_bytes));
     left = report_less(left, input->plan->parts[PLAN_STACKS]);
     return report_less(left, input->plan->parts[PLAN_CODE]);
@@ -97,6 +97,7 @@ struct report_sums report_sums_make(const struct report_input *input)
     lift(&sums.period_peak_bytes, sums.live_bytes);
     lift(&sums.peak_bytes, sums.period_peak_bytes);
     sums.heap_unexplained_bytes = heap_unexplained(input);
+    sums.region_resident_bytes = region_resident(input, &sums);
     sums.unaccounted_bytes = unaccounted(input, &sums);
     return sums;
 }

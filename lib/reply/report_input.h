@@ -67,6 +67,7 @@ struct report_sums {
     int64_t period_ms;               /* when that was; 0: with the process */
     uint64_t unaccounted_bytes;      /* of RSS, see report_input.c; WORLD_UNKNOWN without one */
     uint64_t heap_unexplained_bytes; /* of malloc, likewise */
+    uint64_t region_resident_bytes;
 };
 
 struct report_sums report_sums_make(const struct report_input *input);

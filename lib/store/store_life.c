@@ -130,7 +130,8 @@ static void series_release(struct store *store, uint32_t index)
         family_count(store, family, false);
         family->ended_sequences++;
         store->series_count--;
-        lifetimes_count(&store->lifetimes, (store->window - series->born) * store->window_ms);
+        uint32_t windows = (store->window - series->born) & INT32_MAX; /* as far as born goes */
+        lifetimes_count(&store->lifetimes, windows * store->window_ms);
     }
     family_unlink(store, family, series);
     index_remove(&store->series_index, series->fingerprint, index);

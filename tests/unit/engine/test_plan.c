@@ -230,6 +230,10 @@ START_TEST(settings_that_exclude_each_other_are_refused)
     ck_assert_int_eq(make(), PLAN_INCONSISTENT);
     ck_assert_ptr_nonnull(strstr(problem, "limits.element_bytes"));
     settings_init(&settings);
+    settings.trend_block = settings.windows_fine * 2 - 1;
+    ck_assert_int_eq(make(), PLAN_INCONSISTENT);
+    ck_assert_ptr_nonnull(strstr(problem, "trend.block"));
+    settings_init(&settings);
     settings.server_threads = 64;
     settings.server_connections = 10;
     settings.memory = MIB(512);

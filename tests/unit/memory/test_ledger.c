@@ -67,6 +67,10 @@ START_TEST(a_period_has_its_own_peaks_and_those_of_all_time_stay)
     ck_assert_uint_eq(atomic_load(&ledger.peak_bytes), 900);
     ck_assert_int_eq(atomic_load(&ledger.period_ms), 5000);
     ledger_grow(&ledger, POOL_SERIES, 900);
+    /* somebody has taken and not yet raised: the period's peak is there before he comes to it */
+    atomic_fetch_add(&ledger.accounts[POOL_SETS].live_bytes, 70);
+    ledger_begin_period(&ledger, 6000);
+    ck_assert_uint_eq(ledger_figures(&ledger, POOL_SETS).peak_bytes, 70);
     ck_assert_uint_eq(ledger_figures(&ledger, POOL_SERIES).period_peak_bytes, 1100);
     ck_assert_uint_eq(ledger_figures(&ledger, POOL_SERIES).peak_bytes, 1100);
     ck_assert_uint_eq(atomic_load(&ledger.peak_bytes), 1100);

@@ -244,7 +244,8 @@ END_TEST
 START_TEST(rings_and_the_cache_are_full_by_design)
 {
     const char *kind = pool_rows[_i].kind;
-    bool by_design = strcmp(kind, "ring") == 0 || strcmp(kind, "lru") == 0;
+    bool by_design = strcmp(kind, "ring") == 0 || strcmp(kind, "lru") == 0 ||
+                     strcmp(kind, "table") == 0;
     ck_assert(finding((uint32_t)_i).by_design == by_design);
 }
 END_TEST
@@ -296,6 +297,31 @@ START_TEST(a_descriptor_that_comes_and_goes_is_none)
         pass(EACH_MS, WATCH_DESCRIPTORS, 0);
         ck_assert_int_eq(finding(WATCH_DESCRIPTORS).verdict, WATCH_TOO_EARLY);
     }
+}
+END_TEST
+
+START_TEST(an_empty_block_neither_breaks_nor_mends)
+{
+    pass(BLOCK_MS, WATCH_DESCRIPTORS, 0);
+    input.values[WATCH_DESCRIPTORS]++;
+    pass(2 * BLOCK_MS, WATCH_DESCRIPTORS, 0);
+    ck_assert_int_eq(finding(WATCH_DESCRIPTORS).verdict, WATCH_LEAK);
+    input.values[WATCH_DESCRIPTORS] = NAN; /* no descriptor is left to count them with */
+    pass(2 * BLOCK_MS, WATCH_DESCRIPTORS, 0);
+    ck_assert_int_eq(finding(WATCH_DESCRIPTORS).verdict, WATCH_LEAK);
+}
+END_TEST
+
+/* A boot before the clock was set: the year in between was not watched. */
+START_TEST(skipped_blocks_make_no_verdict)
+{
+    watch_observe(&watch, &input);
+    input.now_ms += 365 * DAY_MS;
+    watch_observe(&watch, &input);
+    judge_all();
+    ck_assert_int_eq(report().verdict, WATCH_TOO_EARLY);
+    pass(13 * BLOCK_MS, WATCH_RSS, 0);
+    ck_assert_int_eq(report().verdict, WATCH_FLAT);
 }
 END_TEST
 
@@ -365,6 +391,8 @@ Suite *watch_suite(void)
     tcase_add_loop_test(tcase, one_descriptor_or_thread_more_all_through_a_block_is_a_leak, 0,
                         ROWS(counted));
     tcase_add_test(tcase, a_descriptor_that_comes_and_goes_is_none);
+    tcase_add_test(tcase, an_empty_block_neither_breaks_nor_mends);
+    tcase_add_test(tcase, skipped_blocks_make_no_verdict);
     tcase_add_test(tcase, a_figure_that_is_never_known_is_early_for_ever);
     tcase_add_test(tcase, the_hint_comes_before_the_verdict);
     tcase_add_test(tcase, thresholds_are_per_block);

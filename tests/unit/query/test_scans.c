@@ -1098,6 +1098,12 @@ START_TEST(lifetimes_of_series_are_counted_when_they_end)
     store_delete(&fixture.store, fixture_find(&fixture, KIND_COUNTER, "a{s=\"2\"} 1"));
     ck_assert_uint_eq(lifetimes->sum_ms, 80000); /* born in the window from 20 s on */
     ck_assert_uint_eq(lifetimes->max_ms, 50000);
+    fixture.now_ms = INT64_C(22000000000000); /* windows have numbers of 32 bits by then */
+    apply(KIND_COUNTER, "a{s=\"3\"} 1");
+    fixture.now_ms += 30000;
+    apply(KIND_COUNTER, "a{s=\"4\"} 1");
+    store_delete(&fixture.store, fixture_find(&fixture, KIND_COUNTER, "a{s=\"3\"} 1"));
+    ck_assert_uint_eq(lifetimes->sum_ms, 110000);
 }
 END_TEST
 

@@ -6,6 +6,7 @@
 #include "reply/report_fixture.h"
 
 #include <check.h>
+#include <math.h>
 #include <stdlib.h>
 
 Suite *doctor_suite(void);
@@ -104,6 +105,24 @@ START_TEST(filling_is_told_with_its_end)
     ck_assert(says("requests in flight: 3001, the oldest for 1 seconds; GET /memory/holders"));
     finding->full_at_ms = fixture.world.now_ms;
     ck_assert(says("; full now\n"));
+}
+END_TEST
+
+/* Full, and falling a little by now; or, after a step of the clock, without a slope at all. */
+START_TEST(what_is_full_is_told_without_a_rate)
+{
+    struct watch_finding *finding = &fixture.input.watch.findings[POOL_SETS];
+    finding->verdict = WATCH_FILLING;
+    finding->full_at_ms = fixture.world.now_ms;
+    finding->slope = finding->low = -3.33;
+    ck_assert(says("1. sets: pool_filling\n   it has filled up, and has no room yet\n"));
+    ck_assert(!says("an hour"));
+    finding->slope = finding->low = finding->high = NAN;
+    ck_assert(!says("an hour"));
+    finding->slope = 4096;
+    finding->low = -2048;
+    finding->high = 8192;
+    ck_assert(says("4.0 KiB an hour (99 % sure: -2.0 KiB to 8.0 KiB)"));
 }
 END_TEST
 
@@ -228,8 +247,11 @@ START_TEST(the_longest_fits)
     fixture.input.overflowed_samples = EXTREME;
     fixture.world.requests.refused[STATUS_BUSY] = EXTREME;
     fixture.world.cgroup.current_bytes = fixture.world.cgroup.limit_bytes;
-    for (uint32_t figure = 0; figure < WATCH_COUNT; figure++)
-        fixture.input.watch.findings[figure].verdict = WATCH_GROWING;
+    for (uint32_t figure = 0; figure < WATCH_COUNT; figure++) {
+        struct watch_finding *finding = &fixture.input.watch.findings[figure];
+        finding->verdict = figure < POOL_COUNT ? WATCH_FILLING : WATCH_GROWING;
+        finding->slope = finding->low = finding->high = 1.7e308; /* and each of them is told */
+    }
     size_t length = strlen(doctor());
     ck_assert_uint_le(length, DOCTOR_BYTES);
     ck_assert(says("16. "));
@@ -245,7 +267,7 @@ END_TEST
 
 START_TEST(it_fits_the_operators_arena_beside_the_figures)
 {
-    ck_assert_uint_le(DOCTOR_BYTES + 8192 + 2048, OPERATOR_ARENA_BYTES);
+    ck_assert_uint_le(DOCTOR_BYTES + 8192 + 4096, OPERATOR_ARENA_BYTES);
 }
 END_TEST
 
@@ -258,6 +280,7 @@ Suite *doctor_suite(void)
     tcase_add_test(tcase, a_full_pool_is_named_with_its_holders_and_its_setting);
     tcase_add_test(tcase, growth_is_told_with_its_rate_and_since_when);
     tcase_add_test(tcase, filling_is_told_with_its_end);
+    tcase_add_test(tcase, what_is_full_is_told_without_a_rate);
     tcase_add_test(tcase, time_is_told_in_microseconds);
     tcase_add_test(tcase, early_is_said_with_what_is_left);
     tcase_add_test(tcase, resident_memory_above_the_promise_is_a_bug);

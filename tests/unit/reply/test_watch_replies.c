@@ -61,6 +61,20 @@ START_TEST(connections_are_no_leaked_descriptors)
 }
 END_TEST
 
+START_TEST(pages_touched_for_the_first_time_are_no_growth)
+{
+    fixture.world.prefaulted = false;
+    struct watch_input before = watch_input_make(&fixture.input, &rates);
+    ledger_take(&fixture.ledger, POOL_WINDOWS_FINE, FIXTURE_MIB);
+    fixture.world.process.rss_bytes += FIXTURE_MIB - 7; /* the peak was 7 above what is live */
+    struct watch_input after = watch_input_make(&fixture.input, &rates);
+    ck_assert_double_eq(after.values[WATCH_RSS], before.values[WATCH_RSS]);
+    fixture.world.process.rss_bytes += 4096;
+    after = watch_input_make(&fixture.input, &rates);
+    ck_assert_double_eq(after.values[WATCH_RSS], before.values[WATCH_RSS] + 4096);
+}
+END_TEST
+
 START_TEST(what_is_unknown_is_no_number)
 {
     fixture_same(&fixture.world.process, sizeof fixture.world.process / 8, WORLD_UNKNOWN);
@@ -247,6 +261,7 @@ Suite *watch_replies_suite(void)
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, pools_and_the_process_are_watched);
     tcase_add_test(tcase, connections_are_no_leaked_descriptors);
+    tcase_add_test(tcase, pages_touched_for_the_first_time_are_no_growth);
     tcase_add_test(tcase, what_is_unknown_is_no_number);
     tcase_add_test(tcase, rates_are_of_the_requests_since_the_last_look);
     tcase_add_test(tcase, broken_invariants_are_passed_on);
