@@ -2,7 +2,9 @@
  * page_route.c: GET / and GET /licenses/dygraphs: constants of the binary.
  *
  * The reply is sent straight from the constant: no byte of it is in the arena, and none is
- * compressed here. What the page then asks for are the routes that everybody has.
+ * compressed here. What the page then asks for are the routes that everybody has. The operator's
+ * listener serves it too, since it answers when the other one sheds; what is not served there the
+ * page hides.
  */
 #include "negotiate.h"
 #include "page_data.h"

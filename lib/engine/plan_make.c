@@ -434,7 +434,7 @@ static const char *contradiction(const struct settings *s)
         return "windows.fine_bytes, windows.middle_bytes, windows.coarse_bytes: each must be at "
                "least 256 bytes for each of limits.families";
     if (s->trend_block < 2 * s->windows_fine)
-        return "trend.block: less than two of windows.fine, once in each of which figures are taken";
+        return "trend.block: less than two of windows.fine; figures are taken once in each";
     if (s->limits_element_bytes > s->limits_scratch_bytes / 4)
         return "limits.element_bytes: more than a quarter of limits.scratch_bytes, in which an "
                "element is parsed";

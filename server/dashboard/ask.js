@@ -4,7 +4,8 @@
  *
  *     const memory = await askJson('/memory');
  *
- * A failure is an Error with `status` (0: no answer at all), `code` and the service's own message.
+ * A failure is a Refusal with `status` (0: no answer at all; 200: one that is no JSON), `code` and the service's own
+ * message.
  */
 const ANSWER_MS = 10000;
 
@@ -19,12 +20,12 @@ class Refusal extends Error {
 }
 
 async function refusalOf(answer) {
-  const text = await answer.text();
+  const text = await answer.text().catch(() => '');
   try {
     const {error} = JSON.parse(text);
-    return new Refusal(answer.status, error.code, error.message);
+    return new Refusal(answer.status, error.code, error.message || `status ${answer.status}`);
   } catch {
-    return new Refusal(answer.status, String(answer.status), text.slice(0, 200));
+    return new Refusal(answer.status, String(answer.status), text.slice(0, 200) || `status ${answer.status}`);
   }
 }
 
@@ -51,7 +52,12 @@ function ask(target, method, accept) {
 }
 
 async function askJson(target, method = 'GET') {
-  return JSON.parse(await ask(target, method, 'application/json'));
+  const text = await ask(target, method, 'application/json');
+  try {
+    return JSON.parse(text);
+  } catch (problem) {
+    throw new Refusal(200, 'bad_answer', `the answer is no JSON: ${problem.message}`);
+  }
 }
 
 function askText(target) {

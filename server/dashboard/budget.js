@@ -9,12 +9,15 @@
 const REGION = 'region';
 
 function poolSegment(pool, limit) {
-  const share = (bytes) => (pool.capacity_bytes === 0 ? 0 : bytes / pool.capacity_bytes);
-  const peak = share(pool.peak_bytes);
-  const segment = make('span', {className: `part of-${pool.lifetime}`, title: poolText(pool)},
-    span('live', 0, share(pool.live_bytes)), span('peak', peak, peak),
+  const segment = make('span', {className: `part of-${pool.lifetime}`, title: poolText(pool)}, ...poolFill(pool),
     make('span', {className: 'name', text: pool.name}));
   return sized(segment, pool.capacity_bytes, limit);
+}
+
+/* Live as a fill, the peak as a tick. */
+function poolFill(pool) {
+  const peak = shareOf(pool.peak_bytes, pool.capacity_bytes);
+  return [span('live', 0, shareOf(pool.live_bytes, pool.capacity_bytes)), span('peak', peak, peak)];
 }
 
 function poolText(pool) {
@@ -29,15 +32,16 @@ function outsideSegment(part, limit) {
 }
 
 function sized(segment, bytes, limit) {
-  segment.style.width = `${(bytes / limit * 100).toFixed(4)}%`;
+  segment.style.width = percentOf(shareOf(bytes, limit));
   return segment;
 }
 
 function drawBar(memory) {
   const limit = memory.budget.limit_bytes;
-  const outside = memory.plan.filter((part) => part.part !== REGION);
+  const pools = memory.pools.filter((pool) => pool.capacity_bytes > 0);
+  const outside = memory.plan.filter((part) => part.part !== REGION && part.bytes > 0);
   const bar = byId('bar');
-  bar.replaceChildren(...memory.pools.map((pool) => poolSegment(pool, limit)),
+  bar.replaceChildren(...pools.map((pool) => poolSegment(pool, limit)),
     ...outside.map((part) => outsideSegment(part, limit)));
   bar.setAttribute('aria-label', `The budget of ${formatBytes(limit)}, of which ` +
     `${formatBytes(memory.live_bytes)} are live. The table of pools has each part.`);
@@ -48,7 +52,8 @@ function drawResidentBar(memory) {
   const {rss_bytes: resident, rss_peak_bytes: peak} = memory.process;
   const text = `Resident: ${formatBytes(resident)}, peak ${formatBytes(peak)}, of ${formatBytes(limit)}`;
   const bar = byId('resident-bar');
-  bar.replaceChildren(span('live', 0, Math.min(1, resident / limit)), span('peak', peak / limit, peak / limit));
+  bar.replaceChildren(span('live', 0, shareOf(resident, limit)),
+    span('peak', shareOf(peak, limit), shareOf(peak, limit)));
   bar.setAttribute('aria-label', text);
   bar.title = text;
 }
@@ -76,14 +81,15 @@ function drawTiles(memory) {
     tile('limit', bytes(limit, 'budget.limit_bytes'),
       pieces('plan ', bytes(budget.planned_bytes, 'budget.planned_bytes'))),
     tile('resident', bytes(process.rss_bytes, 'process.rss_bytes'),
-      pieces(`${formatPercent(process.rss_bytes / limit)}, peak `,
+      pieces(`${formatPercent(shareOf(process.rss_bytes, limit))}, peak `,
         bytes(process.rss_peak_bytes, 'process.rss_peak_bytes'))),
     tile('live', bytes(memory.live_bytes, 'live_bytes'),
-      pieces('peak ', bytes(memory.peak_bytes, 'peak_bytes'), ` at ${formatTime(memory.peak_at)}`)),
+      pieces('peak ', bytes(memory.peak_bytes, 'peak_bytes'), ' at ', moment(memory.peak_at))),
     tile('headroom', bytes(budget.headroom_bytes, 'budget.headroom_bytes'),
       `admission ${budget.admission.state}`),
     tile('unaccounted', bytes(process.unaccounted_bytes, 'process.unaccounted_bytes'),
-      pieces('ledger off by ', bytes(memory.audit.ledger_mismatch_bytes, 'audit.ledger_mismatch_bytes'))),
+      pieces('heap unexplained ', bytes(process.malloc?.unexplained_bytes, 'process.malloc.unexplained_bytes'),
+        ', ledger off by ', bytes(memory.audit?.ledger_mismatch_bytes, 'audit.ledger_mismatch_bytes'))),
     tile('in flight', figure(requests.live, 'count', 'requests.live'),
       pieces(figure(requests.completed_total, 'count', 'requests.completed_total'), ' completed')));
 }
@@ -91,20 +97,24 @@ function drawTiles(memory) {
 /* ---- the table ---- */
 
 function useBar(pool) {
-  const share = (bytes) => (pool.capacity_bytes === 0 ? 0 : bytes / pool.capacity_bytes);
-  const bar = make('span', {className: `meter of-${pool.lifetime}`, title: poolText(pool)},
-    span('live', 0, share(pool.live_bytes)), span('peak', share(pool.peak_bytes), share(pool.peak_bytes)));
-  return pieces(bar, make('span', {className: 'hidden', text: formatPercent(share(pool.live_bytes))}));
+  const bar = make('span', {className: `meter of-${pool.lifetime}`, title: poolText(pool)}, ...poolFill(pool));
+  const share = shareOf(pool.live_bytes, pool.capacity_bytes);
+  return pieces(bar, make('span', {className: 'hidden', text: formatPercent(share)}));
 }
 
 function refusals(pool) {
-  return Object.values(pool.refusals_total).reduce((sum, count) => sum + count, 0);
+  return Object.values(pool.refusals_total ?? {}).reduce((sum, count) => sum + count, 0);
+}
+
+function drawButton(pool) {
+  const button = linkButton(pool.name, 'draw its live bytes over time');
+  button.dataset.pool = pool.name;
+  return button;
 }
 
 function poolRow(pool, index) {
   const key = (name) => `pools.${index}.${name}`;
-  const draw = linkButton(pool.name, 'draw its live bytes over time');
-  draw.dataset.pool = pool.name;
+  const draw = byId('query').hidden ? pool.name : drawButton(pool);
   return make('tr', {}, rowHead(draw), cell(pool.lifetime, 'mid'), cell(useBar(pool), 'use'),
     numberCell(figure(pool.live_bytes, 'bytes', key('live_bytes'))),
     numberCell(figure(pool.period_peak_bytes, 'bytes', key('period_peak_bytes')), 'mid'),
@@ -118,15 +128,7 @@ function poolRow(pool, index) {
 
 /* null: peaks were never reset. */
 function drawPeriod(start) {
-  setText(byId('period'), `The period began ${start === null ? 'with the service' : `at ${formatTime(start)}`}.`);
-}
-
-/* A button that has the focus keeps it when the rows are made anew. */
-function keepFocus(table, change) {
-  const pool = table.contains(document.activeElement) ? document.activeElement.dataset.pool : undefined;
-  change();
-  if (pool !== undefined)
-    [...table.querySelectorAll('[data-pool]')].find((button) => button.dataset.pool === pool)?.focus();
+  byId('period').replaceChildren('The period began ', ...(start === null ? ['with the service'] : ['at ', moment(start)]), '.');
 }
 
 function drawBudget(memory) {
@@ -135,6 +137,5 @@ function drawBudget(memory) {
   drawResidentBar(memory);
   drawKey(memory);
   drawPeriod(memory.period_start);
-  const table = byId('pools');
-  keepFocus(table, () => setRows(table, memory.pools.map(poolRow)));
+  refreshRows(byId('pools'), memory.pools.map(poolRow));
 }

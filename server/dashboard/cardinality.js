@@ -2,7 +2,7 @@
  * cardinality.js: which metrics and labels have the series.
  */
 function cardinalitySentence(found) {
-  const share = formatPercent(found.series / found.series_max);
+  const share = formatPercent(shareOf(found.series, found.series_max));
   const parts = [`${formatCount(found.series)} of ${formatCount(found.series_max)} series (${share})`];
   for (const [name, words] of [
     ['overflowed_samples', 'samples overflowed'], ['lost_bounds', 'bounds lost'], ['recycled_series', 'recycled'],
@@ -16,7 +16,7 @@ function cardinalitySentence(found) {
 function metricRow(metric) {
   const draw = linkButton(metric.metric, 'draw it');
   draw.dataset.metric = metric.metric;
-  return make('tr', {}, rowHead(draw), cell(metric.kind, 'mid'), numberCell(figure(metric.series, 'count')),
+  return make('tr', {}, rowHead(draw), cell(metric.kind, 'mid kind'), numberCell(figure(metric.series, 'count')),
     numberCell(figure(metric.overflowed_samples, 'count'), 'mid'));
 }
 
@@ -26,7 +26,7 @@ function labelRow(label) {
 
 function drawCardinality(found) {
   setText(byId('cardinality-text'), cardinalitySentence(found));
-  setRows(byId('metrics-table'), found.metrics.map(metricRow), 'nothing was pushed yet');
-  setRows(byId('labels-table'), found.labels.map(labelRow));
+  refreshRows(byId('metrics-table'), found.metrics.map(metricRow), 'nothing was pushed yet');
+  refreshRows(byId('labels-table'), found.labels.map(labelRow));
   setMetricNames(found.metrics.map((metric) => metric.metric));
 }

@@ -1,10 +1,10 @@
 /*
  * chart.js: a chart of lines over time, by dygraphs.
  *
- *     const chart = makeChart(place, 'Resident', {tall: false});
- *     chart.draw({unit: 'bytes', from, to, lines: [{name, points: [[t, v], …]}], limit, zero: true});
+ *     const chart = new Chart(place, 'Resident', {tall: false});
+ *     chart.draw({unit: 'bytes', from, to, lines: [{colour, points: [[t, v], …]}], limit, zero: true});
  *
- * Beside the lines stand now, min and max as words, which are also the chart's text for those who cannot see it. The
+ * Beside the lines stand last, min and max as words, which are also the chart's text for those who cannot see it. The
  * pointer, or the arrow keys, pick a moment; the words are then of that moment.
  */
 
@@ -14,9 +14,9 @@
  */
 Dygraph.PLUGINS = Dygraph.PLUGINS.filter((plugin) => plugin !== Dygraph.Plugins.Legend);
 
-const LINE_COLOURS = 10; /* --line-0 … in page.css; then they come again */
+const LINE_COLOURS = 10; /* --line-0 … in page.css; then they come again, dashed */
+const DASHES = [6, 4];
 const POINTS_WITHOUT_LINE = 3; /* so few are drawn as dots, too */
-const GAP = '–';
 
 const charts = new Set();
 
@@ -28,22 +28,30 @@ function lineColour(index) {
   return colour(`line-${index % LINE_COLOURS}`);
 }
 
+function isDashed(index) {
+  return index >= LINE_COLOURS;
+}
+
+function lineName(index) {
+  return `line ${index}`;
+}
+
 /* ---- the figures of a line ---- */
 
 function summaryOf(points) {
-  const values = points.map(([, value]) => value).filter((value) => value !== null);
+  const values = points.map(([, value]) => value).filter(isKnown);
   if (values.length === 0)
     return null;
   const min = values.reduce((a, b) => Math.min(a, b));
   const max = values.reduce((a, b) => Math.max(a, b));
-  return {now: values[values.length - 1], min, max, count: values.length};
+  return {last: values[values.length - 1], min, max};
 }
 
 function summaryText(points, format) {
   const summary = summaryOf(points);
   if (summary === null)
     return 'nothing held yet';
-  return `now ${format(summary.now)}, min ${format(summary.min)}, max ${format(summary.max)}`;
+  return `last ${format(summary.last)}, min ${format(summary.min)}, max ${format(summary.max)}`;
 }
 
 /* ---- rows as dygraphs takes them ---- */
@@ -73,7 +81,7 @@ class Chart {
     this.title = title;
     this.words = make('span', {className: 'words'});
     this.plot = make('div', {className: tall ? 'plot tall' : 'plot', tabIndex: 0});
-    this.plot.setAttribute('role', 'img');
+    this.plot.setAttribute('role', 'slider'); /* so that its keys reach it, and its text is spoken at each */
     this.nothing = make('p', {className: 'quiet', text: 'nothing held yet'});
     this.element = make('figure', {className: 'chart'},
       make('figcaption', {}, make('b', {text: title}), ' ', this.words), this.plot, this.nothing);
@@ -81,35 +89,69 @@ class Chart {
     this.plot.addEventListener('blur', () => this.leave());
     place.append(this.element);
     this.graph = null;
+    this.row = null;
     charts.add(this);
   }
 
   draw(drawing) {
     const rows = rowsOf(drawing.lines);
     const hasRows = rows.some((row) => row.slice(1).some((value) => value !== null));
+    const moment = this.moment();
     this.drawing = {...drawing, rows, format: FORMATS[drawing.unit]};
     this.plot.hidden = !hasRows;
     this.nothing.hidden = hasRows;
     if (hasRows)
       this.drawRows();
-    this.summarize();
+    this.choose(rows.findIndex(([time]) => time.getTime() === moment));
+  }
+
+  /* The time that is chosen, by the pointer or the keys. */
+  moment() {
+    return this.row === null ? null : this.drawing.rows[this.row][0].getTime();
+  }
+
+  /* -1: none */
+  choose(row) {
+    if (row < 0) {
+      this.summarize();
+      return;
+    }
+    this.graph.setSelection(row);
+    this.say(row);
   }
 
   drawRows() {
     const options = this.options();
     if (this.graph !== null && this.graph.numColumns() === this.drawing.lines.length + 1) {
+      if (this.isZoomed())
+        delete options.dateWindow;
+      else
+        this.window = options.dateWindow;
       this.graph.updateOptions({...options, file: this.drawing.rows});
       return;
     }
     this.graph?.destroy();
     this.graph = new Dygraph(this.plot, this.drawing.rows, options);
+    this.window = options.dateWindow;
+  }
+
+  /* By hand: dygraphs' own isZoomed() is true of any window that was set. */
+  isZoomed() {
+    return this.graph.xAxisRange().some((edge, index) => Math.abs(edge - this.window[index]) > 1);
+  }
+
+  unzoom() {
+    const {from, to} = this.drawing;
+    this.window = [from * 1000, to * 1000];
+    this.graph.updateOptions({dateWindow: this.window});
   }
 
   options() {
     const {lines, from, to, zero, rows} = this.drawing;
     const few = rows.filter((row) => row.slice(1).some((value) => value !== null)).length <= POINTS_WITHOUT_LINE;
     return {
-      labels: ['time', ...lines.map((_, index) => `line ${index}`)],
+      labels: ['time', ...lines.map((_, index) => lineName(index))],
+      series: this.dashes(),
       legend: 'never',
       dateWindow: [from * 1000, to * 1000],
       valueRange: zero ? [0, topOf(this.drawing)] : null,
@@ -127,6 +169,11 @@ class Chart {
       unhighlightCallback: () => this.summarize(),
       underlayCallback: (context, area, graph) => this.drawLimit(context, area, graph),
     };
+  }
+
+  dashes() {
+    return Object.fromEntries(this.drawing.lines.map((_, index) =>
+      [lineName(index), {strokePattern: isDashed(index) ? DASHES : null}]));
   }
 
   colours() {
@@ -148,15 +195,15 @@ class Chart {
     };
   }
 
-  /* Drag to zoom, by the mouse; fingers scroll the page. */
+  /* Drag to zoom, by the mouse, and twice a click to end it; fingers scroll the page. */
   interaction() {
-    const {mousedown, dblclick, willDestroyContextMyself} = Dygraph.defaultInteractionModel;
-    return {mousedown, dblclick, willDestroyContextMyself};
+    const {mousedown, willDestroyContextMyself} = Dygraph.defaultInteractionModel;
+    return {mousedown, willDestroyContextMyself, dblclick: () => this.unzoom()};
   }
 
   drawLimit(context, area, graph) {
     const {limit, limitName, format} = this.drawing;
-    if (limit === undefined)
+    if (!isKnown(limit))
       return;
     const y = Math.round(graph.toDomYCoord(limit)) + 0.5;
     context.save();
@@ -180,16 +227,25 @@ class Chart {
     setText(this.words, text);
     this.plot.setAttribute('aria-label', `${this.title}: ${text}. Arrow keys walk along the line.`);
     this.row = null;
+    this.showValue(this.drawing.rows.length - 1, text);
   }
 
   /* Of one moment. */
   say(row) {
     const [time, ...values] = this.drawing.rows[row];
-    const texts = values.slice(0, 4).map((value) => (value === null ? GAP : this.drawing.format(value)));
+    const texts = values.slice(0, 4).map((value) => (value === null ? UNKNOWN : this.drawing.format(value)));
     if (values.length > texts.length)
       texts.push('…');
     setText(this.words, `${formatTime(time.getTime() / 1000)}: ${texts.join(', ')}`);
     this.row = row;
+    this.showValue(row, this.words.textContent);
+  }
+
+  showValue(row, text) {
+    this.plot.ariaValueMin = '0';
+    this.plot.ariaValueMax = String(Math.max(0, this.drawing.rows.length - 1));
+    this.plot.ariaValueNow = String(Math.max(0, row));
+    this.plot.ariaValueText = text;
   }
 
   onKey(event) {
@@ -199,9 +255,7 @@ class Chart {
     event.preventDefault();
     const last = this.drawing.rows.length - 1;
     const row = this.row === null ? last : Math.min(last, Math.max(0, this.row + step));
-    this.graph.setSelection(row);
-    this.say(row);
-    this.plot.setAttribute('aria-label', this.words.textContent);
+    this.choose(row);
   }
 
   leave() {

@@ -28,12 +28,17 @@ function setText(element, text) {
  * place in /memory, where it has one.
  */
 function figure(value, unit, key) {
-  if (value === null || value === undefined)
-    return make('span', {className: 'quiet', text: '–'});
+  if (!isKnown(value))
+    return make('span', {className: 'quiet', text: UNKNOWN});
   const element = make('data', {value, text: FORMATS[unit](value), title: exactly(value, unit)});
   if (key !== undefined)
     element.dataset.key = key;
   return element;
+}
+
+/* A moment: by the reader's clock, and in the title by UTC. */
+function moment(unixSeconds) {
+  return make('time', {text: formatTime(unixSeconds), title: formatUtc(unixSeconds)});
 }
 
 /* Of a difference: growth has a sign. */
@@ -51,6 +56,7 @@ function exactly(value, unit) {
 /* A name that does something when it is pressed. */
 function linkButton(name, title) {
   const button = make('button', {type: 'button', className: 'link', title});
+  button.dataset.row = name;
   button.append(breakable(name));
   return button;
 }
@@ -65,7 +71,7 @@ function numberCell(content, className = '') {
 
 /* A name that may be broken behind its underscores, on a narrow screen; as text it is the same. */
 function breakable(name) {
-  const words = name.split(/(?<=_)/);
+  const words = name.match(/[^_]*_|[^_]+$/g) ?? [name];
   return pieces(...words.flatMap((word, index) => (index === 0 ? [word] : [make('wbr'), word])));
 }
 
@@ -78,6 +84,17 @@ function setRows(table, rows, none = 'none') {
   const columns = table.tHead.rows[0].cells.length;
   const empty = make('tr', {}, make('td', {colSpan: columns, className: 'quiet', text: none}));
   table.tBodies[0].replaceChildren(...(rows.length > 0 ? rows : [empty]));
+}
+
+/* As setRows, of what comes again and again: a button keeps the focus, and selected text stays as it is. */
+function refreshRows(table, rows, none) {
+  const {anchorNode, focusNode, isCollapsed} = getSelection();
+  if (!isCollapsed && (table.contains(anchorNode) || table.contains(focusNode)))
+    return;
+  const row = table.contains(document.activeElement) ? document.activeElement.dataset.row : undefined;
+  setRows(table, rows, none);
+  if (row !== undefined)
+    [...table.querySelectorAll('[data-row]')].find((button) => button.dataset.row === row)?.focus();
 }
 
 /* <dt>, <dd> for each [name, content]. */
@@ -93,10 +110,15 @@ function pieces(...parts) {
   return fragment;
 }
 
+/* A share of a width; what is unknown has none. */
+function percentOf(share) {
+  return `${(isKnown(share) ? Math.min(1, Math.max(0, share)) * 100 : 0).toFixed(4)}%`;
+}
+
 /* A part of a bar: from and to are shares of its width. */
 function span(className, from, to) {
   const element = make('span', {className});
-  element.style.left = `${(from * 100).toFixed(3)}%`;
-  element.style.width = `${((to - from) * 100).toFixed(3)}%`;
+  element.style.left = percentOf(from);
+  element.style.width = percentOf(to - from);
   return element;
 }

@@ -41,7 +41,10 @@ class Problem(Exception):
 # ---- one page ----
 
 def read_text(path):
-    return path.read_text(encoding="utf-8")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise Problem(f"{path} is not UTF-8: {error}") from error
 
 
 def without_map(text):
@@ -60,6 +63,8 @@ class Page:
     def __init__(self, index, files):
         self.folder = index.resolve().parent
         self.files = {path.name: path for path in files}
+        if len(self.files) < len(files):
+            raise Problem("two of the files have one name")
         self.used = set()
         self.hashes = {"script": [], "style": []}
         self.html = read_text(index)
@@ -111,7 +116,7 @@ class Page:
             raise Problem("not in the page: " + ", ".join(sorted(unused)))
         markup = re.sub(r"<(script|style)>.*?</\1>", "", self.html, flags=re.S)
         for what, pattern in (("a handler", r"<[^>]*\son\w+="), ("an inline style", r"<[^>]*\sstyle="),
-                              ("something from elsewhere", r"<[^>]*\s(src|href)=\"(?!#|data:|/)")):
+                              ("something from elsewhere", r"<[^>]*\s(src|href)=\"(?!#|data:|/(?!/))")):
             found = re.search(pattern, markup)
             if found:
                 raise Problem(f"{what}, which the policy forbids: {found.group(0)}")

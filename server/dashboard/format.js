@@ -1,7 +1,18 @@
 /*
  * format.js: figures as people read them. The exact number is in the element's title, see dom.js.
  */
+const UNKNOWN = '–';
 const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/* What is missing or null in an answer is said as such, wherever it stands. */
+function isKnown(value) {
+  return Number.isFinite(value);
+}
+
+/* NaN, which is said as unknown, when a part or the whole is. */
+function shareOf(part, whole) {
+  return isKnown(part) && isKnown(whole) && whole !== 0 ? part / whole : NaN;
+}
 
 function formatScaled(value, digits) {
   const whole = Math.abs(value) >= 100 || Number.isInteger(value);
@@ -9,6 +20,8 @@ function formatScaled(value, digits) {
 }
 
 function formatBytes(bytes) {
+  if (!isKnown(bytes))
+    return UNKNOWN;
   let unit = 0;
   let value = bytes;
   while (Math.abs(value) >= 1000 && unit + 1 < BYTE_UNITS.length) {
@@ -19,10 +32,12 @@ function formatBytes(bytes) {
 }
 
 function formatCount(count) {
-  return count.toLocaleString('en', {maximumFractionDigits: 2});
+  return isKnown(count) ? count.toLocaleString('en', {maximumFractionDigits: 2}) : UNKNOWN;
 }
 
 function formatSeconds(seconds) {
+  if (!isKnown(seconds))
+    return UNKNOWN;
   const size = Math.abs(seconds);
   if (size === 0)
     return '0 s';
@@ -46,6 +61,8 @@ function formatTwo(seconds, large, largeName, small, smallName) {
 
 /* 1234567 as 1.23 M; small ones as they are. */
 function formatNumber(value) {
+  if (!isKnown(value))
+    return UNKNOWN;
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e15))
     return value.toExponential(2);
@@ -56,22 +73,40 @@ function formatNumber(value) {
   return String(Number(value.toPrecision(4)));
 }
 
+/* Neither nothing nor all unless it is. */
 function formatPercent(share) {
+  if (!isKnown(share))
+    return UNKNOWN;
   const percent = share * 100;
-  return `${percent < 10 && percent > 0 ? percent.toFixed(1) : Math.round(percent)} %`;
+  if (percent > 0 && percent < 0.1)
+    return '< 0.1 %';
+  const rounded = percent < 10 && percent > 0 ? percent.toFixed(1) : Math.round(percent);
+  return `${percent < 100 ? Math.min(rounded, 99) : rounded} %`;
+}
+
+/* Of a promise "at most": never below it. */
+function formatPercentUp(share) {
+  const steps = share < 0.1 ? 1000 : 100;
+  return formatPercent(Math.ceil(share * steps - 1e-9) / steps);
 }
 
 function formatClock(unixSeconds) {
-  return new Date(unixSeconds * 1000).toLocaleTimeString('en-GB');
+  return !isKnown(unixSeconds) ? UNKNOWN : new Date(unixSeconds * 1000).toLocaleTimeString('en-GB');
 }
 
 /* With the day, when it is another than today's. */
 function formatTime(unixSeconds) {
+  if (!isKnown(unixSeconds))
+    return UNKNOWN;
   const date = new Date(unixSeconds * 1000);
   const clock = formatClock(unixSeconds);
   if (date.toDateString() === new Date().toDateString())
     return clock;
   return `${date.getFullYear()}-${twoDigits(date.getMonth() + 1)}-${twoDigits(date.getDate())} ${clock}`;
+}
+
+function formatUtc(unixSeconds) {
+  return isKnown(unixSeconds) ? new Date(unixSeconds * 1000).toISOString().replace('T', ' ') : UNKNOWN;
 }
 
 function twoDigits(number) {
@@ -83,10 +118,19 @@ function formatSigned(format, value) {
   return value > 0 ? `+${format(value)}` : format(value);
 }
 
-const FORMATS = {bytes: formatBytes, count: formatCount, seconds: formatSeconds, number: formatNumber};
+const FORMATS = {
+  bytes: formatBytes, count: formatCount, seconds: formatSeconds, number: formatNumber, time: formatTime,
+};
 
-/* What a metric's values are, by the last word of its name. */
-function unitOfMetric(name) {
+/* One of FORMATS, whatever an answer calls its unit. */
+function unitOf(name) {
+  return Object.hasOwn(FORMATS, name) ? name : 'number';
+}
+
+/* What a metric's values are, by the last word of its name. A gauge of a time is a moment; others are durations. */
+function unitOfMetric(name, kind) {
+  if (kind === 'gauge' && /_time(stamp)?_seconds$/.test(name))
+    return 'time';
   const words = name.replace(/_(total|sum|max|min)$/, '').split('_');
   const last = words[words.length - 1];
   return last === 'bytes' || last === 'seconds' ? last : 'number';

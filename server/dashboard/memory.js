@@ -15,7 +15,7 @@ function drawStatus(memory) {
   setText(byId('status-word'), word);
   setText(byId('status-text'), `${text}; trend ${trendWords(memory.trend)}`);
   setText(byId('uptime'), `up ${formatSeconds(memory.now - memory.start)}`);
-  byId('uptime').title = `since ${formatTime(memory.start)}`;
+  byId('uptime').title = `since ${formatUtc(memory.start)}`;
 }
 
 function trendWords(trend) {
@@ -70,7 +70,7 @@ function lifetimeRow(name, lifetime, key) {
 }
 
 function drawLifetimes(memory) {
-  setRows(byId('lifetimes-table'), Object.entries(memory.lifetimes).map(([name, lifetime]) =>
+  refreshRows(byId('lifetimes-table'), Object.entries(memory.lifetimes).map(([name, lifetime]) =>
     lifetimeRow(name, lifetime, `lifetimes.${name}`)));
 }
 
@@ -106,7 +106,7 @@ function drawRetention(memory) {
       numberCell(figure(tier.records, 'count', key('records')), 'mid'),
       numberCell(figure(own.retention_seconds, 'seconds', `own_windows.${index}.retention_seconds`), 'mid'));
   });
-  setRows(byId('retention-table'), rows);
+  refreshRows(byId('retention-table'), rows);
 }
 
 /* ---- requests in flight ---- */
@@ -121,7 +121,7 @@ function requestRow(request) {
 function drawHolders(holders) {
   const requests = [...holders.requests].sort((a, b) => b.age_seconds - a.age_seconds);
   const cut = holders.requests_truncated;
-  setRows(byId('requests-table'), requests.map(requestRow));
+  refreshRows(byId('requests-table'), requests.map(requestRow));
   const note = cut > 0 ? `and ${formatCount(cut)} more` : 'One of them is this page’s own question.';
   setText(byId('requests-note'), note);
 }

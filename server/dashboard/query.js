@@ -3,10 +3,11 @@
  * behind the #, so that it can be kept and sent.
  */
 const LINES_MAX = 20; /* of an answer; the rest is counted */
-const FUNCTIONS = [
-  '', 'sum', 'rate', 'avg', 'min', 'max', 'last', 'count', 'unique', 'p50', 'p90', 'p95', 'p99', 'p99.9',
+const FUNCTIONS = [ /* offered; the service knows which there are */
+  'sum', 'rate', 'avg', 'min', 'max', 'last', 'count', 'unique', 'p50', 'p90', 'p95', 'p99', 'p99.9', 'quantile(0.99)',
 ];
-const FIELDS = ['metric', 'fn', 'by', 'from', 'to', 'step'];
+const FIELDS = ['metric', 'fn', 'by', 'without', 'from', 'to', 'step'];
+const MANY = 'match'; /* may be said more than once */
 
 const POOL_METRIC = 'mayfly_memory_pool_live_bytes'; /* of the service's own history */
 
@@ -27,6 +28,17 @@ function queryParameters() {
     .filter(([, value]) => value !== '');
 }
 
+/* What the box cannot ask, so that it asks nothing else instead; '' when it can. */
+function queryProblem(parameters) {
+  for (const name of new Set(parameters.keys())) {
+    if (name !== MANY && !FIELDS.includes(name))
+      return `The address says ${name}, which is no parameter of a query.`;
+    if (name !== MANY && parameters.getAll(name).length > 1)
+      return `The address says ${name} more than once.`;
+  }
+  return '';
+}
+
 function setQuery(parameters) {
   for (const name of FIELDS)
     field(name).value = parameters.get(name) ?? field(name).defaultValue ?? '';
@@ -42,16 +54,22 @@ function labelsText(labels) {
 
 function lineRow(series, index, unit) {
   const swatch = make('span', {className: 'swatch'});
-  swatch.style.background = `var(--line-${index % LINE_COLOURS})`;
+  swatch.style.setProperty('--of', `var(--line-${index % LINE_COLOURS})`);
+  swatch.classList.toggle('dashed', isDashed(index));
   const summary = summaryOf(series.points) ?? {};
   return make('tr', {}, rowHead(pieces(swatch, labelsText(series.labels))),
-    ...['now', 'min', 'max'].map((name) => numberCell(figure(summary[name], unit))));
+    ...['last', 'min', 'max'].map((name) => numberCell(figure(summary[name], unit))));
 }
 
 /* A counter's or a share's unit is not its metric's. */
 function unitOfAnswer(answer) {
   const isOfValues = !['rate', 'count', 'unique'].includes(answer.fn);
-  return isOfValues ? unitOfMetric(answer.metric) : 'number';
+  return isOfValues ? unitOfMetric(answer.metric, answer.kind) : 'number';
+}
+
+/* A note speaks of fields by their names. */
+function noteText(note, answer) {
+  return note.replace(/\bheld_from\b/, () => (isKnown(answer.held_from) ? formatTime(answer.held_from) : 'held_from'));
 }
 
 function answerText(answer) {
@@ -61,8 +79,8 @@ function answerText(answer) {
   if (count > LINES_MAX)
     parts.push(`the first ${LINES_MAX} are drawn`);
   if (answer.relative_error !== undefined)
-    parts.push(`off by at most ${formatPercent(answer.relative_error)}`);
-  return [...parts, ...(answer.notes ?? [])].join('; ');
+    parts.push(`off by at most ${formatPercentUp(answer.relative_error)}`);
+  return [...parts, ...(answer.notes ?? []).map((note) => noteText(note, answer))].join('; ');
 }
 
 function clearAnswer() {
@@ -97,15 +115,33 @@ async function runQuery() {
   }
 }
 
-function query() {
-  return doAndSay('query-said', runQuery);
+/* One at a time; of all that are wished for meanwhile the last is asked. */
+const wish = {isOpen: false, isRunning: false};
+
+async function query() {
+  wish.isOpen = true;
+  if (wish.isRunning)
+    return;
+  wish.isRunning = true;
+  while (wish.isOpen) {
+    wish.isOpen = false;
+    await doAndSay('query-said', field('draw'), runQuery);
+  }
+  wish.isRunning = false;
 }
 
 /* From elsewhere: a button on the page, or the address. */
 function queryFor(parameters) {
-  setQuery(new URLSearchParams(parameters));
-  query();
+  const wanted = new URLSearchParams(parameters);
+  const problem = queryProblem(wanted);
+  setQuery(wanted);
   byId('query').scrollIntoView();
+  if (problem === '') {
+    query();
+    return;
+  }
+  clearAnswer();
+  say('query-said', problem, true);
 }
 
 function onDraw(event) {
@@ -120,13 +156,13 @@ function onDraw(event) {
 }
 
 function queryFromAddress() {
-  const [place, parameters] = location.hash.split('?');
-  if (place === '#query' && parameters)
-    queryFor(parameters);
+  const place = '#query?';
+  if (location.hash.startsWith(place) && location.hash !== place)
+    queryFor(location.hash.slice(place.length));
 }
 
 function startQuery() {
-  field('fn').replaceChildren(...FUNCTIONS.map((value) => make('option', {value, text: value || 'by kind'})));
+  field('fns').replaceChildren(...FUNCTIONS.map((value) => make('option', {value})));
   byId('query-form').addEventListener('submit', (event) => {
     event.preventDefault();
     query();

@@ -2,18 +2,29 @@
  * snapshots.js: take one, choose two, see what grew between them.
  */
 const NOW = 'now';
+const HEAP = 'heap'; /* a row of the difference that is no pool */
+const ASKING = 'asking…';
 
 function say(id, text, isBad = false) {
   byId(id).classList.toggle('bad', isBad);
   setText(byId(id), text);
 }
 
-/* Does it, and says what came of it. */
-async function doAndSay(id, what) {
+/*
+ * Does it, and says what came of it. Meanwhile the button is disabled by name only, so that it keeps the focus; pressed
+ * again it does nothing.
+ */
+async function doAndSay(id, button, what) {
+  if (button.ariaDisabled === 'true')
+    return;
+  button.ariaDisabled = 'true';
+  say(id, ASKING);
   try {
     say(id, await what());
   } catch (problem) {
     say(id, problem.message, true);
+  } finally {
+    button.ariaDisabled = 'false';
   }
 }
 
@@ -72,26 +83,48 @@ function isChanged(row) {
   return row.live_bytes_diff !== 0 || row.live_objects_diff !== 0;
 }
 
+/* Live is what the pools hold; the heap is beside them. */
+function diffCaption(diff, from, to) {
+  const heap = diff.rows.find((row) => row.pool === HEAP);
+  const live = formatSigned(formatBytes, diff.to.live_bytes - diff.from.live_bytes);
+  const beside = heap === undefined ? '' : `; the heap beside it ${formatSigned(formatBytes, heap.live_bytes_diff)}`;
+  return `From #${from} to ${to === NOW ? NOW : `#${to}`}: ${live} live${beside}`;
+}
+
+async function askDiff(from, to) {
+  try {
+    return await askJson(`/memory/diff?from=${encodeURIComponent(from)}&to=${encodeURIComponent(to)}`);
+  } catch (problem) {
+    byId('diff').hidden = true;
+    throw problem;
+  }
+}
+
 async function showDiff() {
   const [from, to] = [byId('diff-from').value, byId('diff-to').value];
-  const diff = await askJson(`/memory/diff?from=${encodeURIComponent(from)}&to=${encodeURIComponent(to)}`);
+  const diff = await askDiff(from, to);
   const table = byId('diff');
-  const sum = diff.rows.reduce((total, row) => total + row.live_bytes_diff, 0);
   table.hidden = false;
-  setText(table.caption, `From #${from} to ${to === NOW ? NOW : `#${to}`}: ${formatSigned(formatBytes, sum)} live`);
+  setText(table.caption, diffCaption(diff, from, to));
   setRows(table, diff.rows.filter(isChanged).map(diffRow), 'no pool holds more or less than then');
   return '';
 }
 
+async function resetPeaks() {
+  const period = await askJson('/memory/peaks/reset', 'POST');
+  drawPeriod(period.period_start);
+  return 'All-time peaks stay.';
+}
+
+function onPress(button, sayingId, what) {
+  byId(button).addEventListener('click', () => doAndSay(sayingId, byId(button), what));
+}
+
 function startSnapshots() {
-  byId('snapshot-take').addEventListener('click', () => doAndSay('snapshots-said', takeSnapshot));
+  onPress('snapshot-take', 'snapshots-said', takeSnapshot);
+  onPress('peaks-reset', 'peaks-said', resetPeaks);
   byId('diff-form').addEventListener('submit', (event) => {
     event.preventDefault();
-    doAndSay('snapshots-said', showDiff);
+    doAndSay('snapshots-said', byId('diff-show'), showDiff);
   });
-  byId('peaks-reset').addEventListener('click', () => doAndSay('peaks-said', async () => {
-    const period = await askJson('/memory/peaks/reset', 'POST');
-    drawPeriod(period.period_start);
-    return 'All-time peaks stay.';
-  }));
 }

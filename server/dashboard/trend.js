@@ -31,22 +31,16 @@ function verdictText(found) {
 }
 
 function slopeCell(figureOf, name, className) {
-  const unit = figureOf.unit in FORMATS ? figureOf.unit : 'number';
-  const value = figureOf[name];
-  if (value === null || value === undefined)
-    return numberCell(figure(null), className);
-  return numberCell(signedFigure(value, unit), className);
+  return numberCell(signedFigure(figureOf[name], unitOf(figureOf.unit)), className);
 }
 
 function trendRow(trend) {
-  const unit = trend.unit in FORMATS ? trend.unit : 'number';
-  const full = trend.full_at ? formatTime(trend.full_at) : '–';
   const verdict = make('span', {className: `verdict is-${trend.verdict}`, text: verdictText(trend)});
   if (trend.since)
-    verdict.title = `since ${formatTime(trend.since)}`;
-  return make('tr', {}, rowHead(breakable(trend.name)), cell(verdict), numberCell(figure(trend.value, unit)),
+    verdict.title = `since ${formatUtc(trend.since)}`;
+  return make('tr', {}, rowHead(breakable(trend.name)), cell(verdict), numberCell(figure(trend.value, unitOf(trend.unit))),
     slopeCell(trend, 'slope_per_hour', ''), slopeCell(trend, 'low_per_hour', 'mid'),
-    slopeCell(trend, 'high_per_hour', 'mid'), numberCell(full, 'mid'));
+    slopeCell(trend, 'high_per_hour', 'mid'), numberCell(moment(trend.full_at), 'mid'));
 }
 
 /* What stands out, without what is flat. */
@@ -61,19 +55,14 @@ function drawTrend(trend) {
   const remarkable = figures.filter(isRemarkable);
   setText(byId('trend-text'), trendSentence(trend));
   byId('remarkable').hidden = remarkable.length === 0;
-  setRows(byId('remarkable'), remarkable.map(trendRow));
+  refreshRows(byId('remarkable'), remarkable.map(trendRow));
   byId('trend-more').hidden = false;
-  setRows(byId('trend'), figures.map(trendRow));
+  refreshRows(byId('trend'), figures.map(trendRow));
 }
 
 function drawDoctor(text) {
   byId('doctor-box').hidden = false;
   setText(byId('doctor'), text.trimEnd());
-}
-
-async function refreshTrend() {
-  drawTrend(await askJson('/memory/trend'));
-  drawDoctor(await askText('/memory/doctor'));
 }
 
 /* ---- drills ---- */
@@ -84,12 +73,15 @@ function drillRow(drill) {
     numberCell(figure(drill.bytes, 'bytes'), 'mid'), cell(drill.per, 'mid'));
 }
 
-/* They are asked for only where they can be: a refusal would stand in the browser's console. */
-async function refreshDrills(config) {
-  const isOn = config.settings.drills?.value === true;
+/*
+ * They are asked for only where they can be: a refusal would stand in the browser's console. Where they are off their
+ * pool has no bytes.
+ */
+async function refreshDrills(memory) {
+  const isOn = memory.pools.some((pool) => pool.name === 'drills' && pool.capacity_bytes > 0);
   byId('drills-box').hidden = !isOn;
   if (!isOn)
     return;
   const {drills} = await askJson('/drills');
-  setRows(byId('drills'), drills.map(drillRow), 'none has begun');
+  refreshRows(byId('drills'), drills.map(drillRow), 'none has begun');
 }

@@ -11,6 +11,7 @@ import time
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service as Driver
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -99,6 +100,16 @@ class Browser:
         element = self.find(selector)
         self.script("arguments[0].scrollIntoView({block: 'center'})", element)
         element.click()
+
+    def drag(self, selector, from_x, to_x):
+        """Of the element's middle."""
+        element = self.find(selector)
+        self.script("arguments[0].scrollIntoView({block: 'center'})", element)
+        ActionChains(self.driver).move_to_element_with_offset(element, from_x, 0).click_and_hold().move_by_offset(
+            to_x - from_x, 0).release().perform()
+
+    def double_click(self, selector):
+        ActionChains(self.driver).double_click(self.find(selector)).perform()
 
     def fill(self, selector, text):
         element = self.find(selector)

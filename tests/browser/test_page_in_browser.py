@@ -59,6 +59,26 @@ window.fetch = async (...question) => {
 };
 """
 
+# rules[path] spoils the answers of that path: {status, body} instead of it, edit(document) of it, ms before it.
+SPOILED_ANSWERS = """
+const realFetch = window.fetch;
+window.rules = {};
+window.asked = [];
+const spoil = async (rule, answer) => {
+  if (rule.status !== undefined || rule.body !== undefined)
+    return new Response(rule.body ?? '{"error": {"code": "spoiled", "message": "spoiled on purpose"}}', rule);
+  const document = await answer.json();
+  rule.edit?.(document);
+  return new Response(JSON.stringify(document));
+};
+window.fetch = async (target, options) => {
+  window.asked.push(`${options.method} ${target}`);
+  const rule = window.rules[target.split('?')[0]];
+  await new Promise((resolve) => setTimeout(resolve, rule?.ms ?? 0));
+  return rule ? spoil(rule, await realFetch(target, options)) : realFetch(target, options);
+};
+"""
+
 # What sticks out of its card.
 TOO_WIDE = """
 return [...document.querySelectorAll('.card table, .card form, .card figure, .card dl, .card pre')]
@@ -130,12 +150,11 @@ class PageCase(unittest.TestCase):
 
     def query(self, **fields):
         """Fills the box and draws by Enter. What it then says."""
-        for name in ("metric", "by", "match", "from", "step"):
+        for name in ("metric", "fn", "by", "without", "match", "from", "step"):
             self.browser.fill(f"#query-{name}", fields.get(name, ""))
-        self.browser.script("document.querySelector('#query-fn').value = arguments[0]", fields.get("fn", ""))
         self.browser.script("document.querySelector('#query-said').textContent = ''")
         self.browser.find("#query-metric").send_keys(Keys.ENTER)
-        self.browser.await_that(lambda: self.browser.text("#query-said") != "", "an answer to the query")
+        self.browser.await_that(lambda: self.browser.text("#query-said") not in ("", "asking…"), "an answer to the query")
         return self.browser.text("#query-said")
 
     def shoot(self, name):
@@ -175,12 +194,16 @@ class Page(PageCase):
               const live = part.querySelector('.live')?.getBoundingClientRect().width ?? 0;
               return [part.querySelector('.name').textContent, width / bar.width, live / width];
             });""")
-        planned = [(pool["name"], pool["capacity_bytes"]) for pool in memory["pools"]]
+        planned = [(pool["name"], pool["capacity_bytes"]) for pool in memory["pools"] if pool["capacity_bytes"] > 0]
         planned += [(part["part"], part["bytes"]) for part in memory["plan"] if part["part"] != "region"]
+        self.assertIn(0, [pool["capacity_bytes"] for pool in memory["pools"]], "one of no bytes has no part")
         limit = memory["budget"]["limit_bytes"]
         self.assertEqual([name for name, *_ in parts], [name for name, _ in planned])
         for (name, width, _), (_, size) in zip(parts, planned):
-            self.assertAlmostEqual(width, size / limit, delta=0.0035, msg=name)
+            self.assertAlmostEqual(width, size / limit, delta=0.0001, msg=name)
+        sum_of_parts = sum(width for _, width, _ in parts)
+        self.assertAlmostEqual(sum_of_parts, sum(size for _, size in planned) / limit, delta=0.0002)
+        self.assertLessEqual(sum_of_parts, 1)
         fills = {name: live for name, _, live in parts}
         self.assertAlmostEqual(fills["own"], 1, delta=0.1)
         self.assertLess(fills["cache"], 0.2)
@@ -194,9 +217,9 @@ class Page(PageCase):
         lines = (("--resident", 6), ("--live", 6)) * 2
         self.browser.await_that(drawn, "four charts")
         for words in self.browser.texts("#history .words"):
-            self.assertRegex(words, r"^now [\d.]+ [KM]iB, min [\d.]+ [KM]iB, max [\d.]+ [KM]iB$")
+            self.assertRegex(words, r"^last [\d.]+ [KM]iB, min [\d.]+ [KM]iB, max [\d.]+ [KM]iB$")
         for plot in self.browser.find_all("#history .plot"):
-            self.assertRegex(plot.get_attribute("aria-label"), r"^(Resident|Live), last .*: now .* max .*")
+            self.assertRegex(plot.get_attribute("aria-label"), r"^(Resident|Live), last .*: last .* max .*")
 
     def test_a_chart_by_the_keyboard(self):
         self.test_charts_are_drawn()
@@ -204,7 +227,7 @@ class Page(PageCase):
         self.browser.keys(Keys.ARROW_LEFT)
         self.assertRegex(self.browser.text("#history .words"), r"^(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d: [\d.]+ [KM]iB")
         self.browser.keys(Keys.TAB)
-        self.assertRegex(self.browser.text("#history .words"), "^now ")
+        self.assertRegex(self.browser.text("#history .words"), "^last ")
 
     def test_the_query_box_draws(self):
         said = self.query(metric="http_requests_total", by="route", **{"from": "-5m"})
@@ -416,6 +439,237 @@ class Snapshots(PageCase):
     def test_a_new_peak_period(self):
         self.browser.click("#peaks-reset")
         self.browser.await_that(lambda: "All-time" in self.browser.text("#peaks-said"), "a new period")
+
+
+class Spoiled(PageCase):
+    """Answers that are refused, slow, or not what they should be."""
+
+    def setUp(self):
+        self.open_spoiled()
+        self.await_section("#metrics-table tbody", "http_requests_total")
+
+    def open_spoiled(self, rules=""):
+        """Anew, with rules that hold from the first answer on."""
+        self.browser.driver.get("about:blank")
+        added = self.browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument",
+                                                    {"source": SPOILED_ANSWERS + rules})
+        self.browser.driver.get(self.service.data_url + "/")
+        self.browser.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+        self.browser.await_that(lambda: self.browser.state() != "waiting", "the first answer")
+
+    def tearDown(self):
+        self.browser.driver.get("about:blank")
+        for line in self.browser.console():  # failures that are no refusals are told to the console, too
+            self.assertRegex(line, r"TypeError|SyntaxError")
+
+    def rule(self, path, rule):
+        self.browser.script(f"rules[arguments[0]] = {rule}", path)
+
+    def await_section(self, selector, text):
+        self.browser.await_that(lambda: text in self.browser.text(selector), f"{text} in {selector}")
+
+    def asked(self, start):
+        return [line for line in self.browser.script("return asked") if line.startswith(start)]
+
+    def say_of_banner(self):
+        return self.browser.text("#banner") if self.browser.is_shown("#banner") else ""
+
+    def test_a_refused_section_stops_no_other(self):
+        """Neither now nor at the start; its card says why, and keeps what it had."""
+        self.rule("/memory/holders", "{status: 503}")
+        self.await_section("#requests .problem", "Refused: spoiled on purpose")
+        self.assertTrue(self.browser.find_all("#requests-table tbody td"), "the last figures")
+        self.assertEqual((self.browser.state(), self.say_of_banner()), ("fresh", ""))
+        self.open_spoiled("for (const path of ['/memory/holders', '/memory/trend', '/v1/query']) rules[path] = {status: 500};")
+        for card in ("requests", "verdict", "time"):
+            self.await_section(f"#{card}", "Refused: spoiled on purpose")
+        for selector, text in (("#doctor", "memory"), ("#labels-table", "route")):
+            self.await_section(selector, text)
+        self.assertEqual((self.browser.state(), self.say_of_banner()), ("fresh", ""))
+        self.rule("/memory/holders", "undefined")
+        self.browser.await_that(lambda: not self.browser.is_shown("#requests .problem"), "that it is well again")
+
+    def test_the_verdict_is_asked_before_the_past(self):
+        paths = [line.split("?")[0] for line in self.browser.script("return asked")]
+        order = [paths.index(f"GET {path}") for path in ("/memory/trend", "/memory/doctor", "/v1/query")]
+        self.assertEqual(order, sorted(order))
+
+    def test_a_page_that_fails_still_asks(self):
+        """An answer of another shape, from the first on: the banner stays, and the query box works."""
+        self.open_spoiled("rules['/memory'] = {body: '{}'};")
+        self.browser.await_that(lambda: "This page failed" in self.say_of_banner(), "the banner")
+        self.assertIn("7 series", self.query(metric="http_requests_total", by="route"))
+        time.sleep(2.5)
+        self.assertIn("This page failed", self.say_of_banner())
+        self.rule("/memory", "undefined")
+        self.browser.await_that(lambda: self.browser.state() == "fresh", "that it is well again")
+        self.assertEqual(self.say_of_banner(), "")
+        self.rule("/memory", "{body: '{}'}")
+        self.browser.await_that(lambda: "This page failed" in self.say_of_banner(), "the banner")
+        time.sleep(2.5)
+        self.assertIn("This page failed", self.say_of_banner())
+
+    def test_an_answer_that_is_no_json(self):
+        self.rule("/memory", "{body: 'hello'}")
+        self.browser.await_that(lambda: "the answer is no JSON" in self.say_of_banner(), "the banner")
+        self.rule("/v1/query", "{body: 'hello'}")
+        self.assertIn("the answer is no JSON", self.query(metric="http_requests_total"))
+
+    def test_memory_refused_names_the_operator(self):
+        self.rule("/memory", "{status: 503}")
+        self.browser.await_that(lambda: "; the operator listener answers" in self.say_of_banner(), "the banner")
+        self.open_spoiled("rules['/v1/config'] = {edit: ({settings}) => { settings.operator_listen.value = '127.0.0.1:8081'; }};")
+        self.await_section("#metrics-table tbody", "http_requests_total")
+        self.rule("/memory", "{status: 503}")
+        self.browser.await_that(lambda: "the operator listener, 127.0.0.1:8081, answers" in self.say_of_banner(),
+                                "the banner with the address")
+        self.assertEqual(self.browser.state(), "gone")
+
+    def test_missing_figures_are_dashes(self):
+        self.open_spoiled("""rules['/memory'] = {edit: (memory) => {
+            memory.process.rss_bytes = null;
+            delete memory.process.malloc;
+            delete memory.budget.limit_bytes;
+            delete memory.peak_at;
+            memory.pools[0].live_bytes = null;
+            memory.cache.hits_total = null;
+        }};""")
+        tiles = self.browser.texts("#tiles > div")
+        self.assertIn("limit–", tiles[0])
+        self.assertIn("resident––, peak", tiles[1])
+        self.assertIn("heap unexplained –", tiles[4])
+        self.assertNotRegex(self.browser.text("main"), "NaN|undefined|null|Infinity|Invalid")
+        self.assertEqual((self.browser.state(), self.say_of_banner()), ("fresh", ""))
+
+    def test_shares_are_neither_nothing_nor_all(self):
+        self.rule("/v1/query", """{edit: (answer) => {
+            answer.relative_error = 0.0101;
+            answer.held_from = 1e9;
+            answer.notes = ['nothing is held from before held_from'];
+        }}""")
+        said = self.query(metric="http_request_seconds", fn="p99")
+        self.assertIn("off by at most 1.1 %", said)
+        self.assertRegex(said, r"from before 2001-09-\d\d \d\d:46:40$")
+        for resident, text in ((0.9999, "99 %, peak"), (1, "100 %, peak"), (0.0002, "< 0.1 %, peak")):
+            self.rule("/memory", f"{{edit: (m) => {{ m.process.rss_bytes = {resident} * m.budget.limit_bytes; }}}}")
+            self.await_section("#tiles", text)
+
+    def test_the_heap_is_beside_what_is_live(self):
+        self.rule("/memory/diff", """{edit: (diff) => {
+            diff.from.live_bytes = 1 << 20;
+            diff.to.live_bytes = 3 << 20;
+            diff.rows.find((row) => row.pool === 'heap').live_bytes_diff = 5 << 20;
+        }}""")
+        self.browser.click("#snapshot-take")
+        self.await_section("#snapshots-said", "taken at")
+        self.browser.click("#diff-show")
+        self.await_section("#diff caption", "+2 MiB live; the heap beside it +5 MiB")
+        self.rule("/memory/diff", "{status: 404}")
+        self.browser.click("#diff-show")
+        self.await_section("#snapshots-said", "spoiled on purpose")
+        self.assertFalse(self.browser.is_shown("#diff"))
+
+    def test_buttons_wait(self):
+        """One question at a time: pressed again meanwhile, nothing more is asked."""
+        self.rule("/memory/snapshots", "{ms: 1500}")
+        for _ in range(4):
+            self.browser.click("#snapshot-take")
+        self.assertEqual(self.browser.text("#snapshots-said"), "asking…")
+        self.assertEqual(self.browser.find("#snapshot-take").get_attribute("aria-disabled"), "true")
+        self.await_section("#snapshots-said", "taken at")
+        self.assertEqual(self.browser.find("#snapshot-take").get_attribute("aria-disabled"), "false")
+        self.assertEqual(len(self.asked("POST /memory/snapshots")), 1)
+
+    def test_questions_do_not_pile_up(self):
+        """Of those that are asked while one waits, the last is asked."""
+        self.browser.script("asked.length = 0; rules['/v1/query'] = {ms: 1500}")
+        for metric in ("a_total", "b_total", "c_total", "http_requests_total"):
+            self.browser.fill("#query-metric", metric)
+            self.browser.find("#query-metric").send_keys(Keys.ENTER)
+        self.await_section("#query-said", "counter")
+        box = [line for line in self.asked("GET /v1/query") if "mayfly_" not in line]
+        self.assertEqual(len(box), 2, box)
+        self.assertIn("http_requests_total", box[1])
+
+    def await_history(self):
+        asked = len(self.asked("GET /v1/query"))
+        self.browser.await_that(lambda: len(self.asked("GET /v1/query")) >= asked + 2, "a refresh of the charts")
+        time.sleep(0.3)
+
+    def test_a_refresh_keeps_the_zoom(self):
+        plot, labels = "#history .plot", "#history .plot .dygraph-axis-label-x"
+        self.browser.await_that(lambda: self.browser.is_shown(plot), "the first chart")
+        whole = self.browser.texts(labels)
+        self.browser.drag(plot, -60, 60)
+        zoomed = self.browser.texts(labels)
+        self.assertNotEqual(zoomed, whole)
+        self.await_history()
+        self.assertEqual(self.browser.texts(labels), zoomed)
+        self.browser.double_click(plot)
+        self.browser.await_that(lambda: self.browser.texts(labels) != zoomed, "the whole again")
+
+    def test_a_refresh_keeps_the_moment(self):
+        plot = "#history .plot"
+        self.browser.await_that(lambda: self.browser.is_shown(plot), "the first chart")
+        self.browser.script("document.querySelector(arguments[0]).focus()", plot)
+        self.browser.keys(Keys.ARROW_LEFT)
+        words = self.browser.text("#history .words")
+        self.assertNotIn("last", words)
+        self.assertEqual(self.browser.find(plot).get_attribute("aria-valuetext"), words)
+        self.await_history()
+        self.assertEqual(self.browser.text("#history .words"), words)
+
+    def test_a_refresh_keeps_focus_and_selection(self):
+        self.browser.script("""
+            document.querySelector('#pools [data-row="series"]').focus();
+            getSelection().selectAllChildren(document.querySelector('#retention-table tbody'));
+            window.row = document.querySelector('#retention-table tbody tr');
+            window.pool = document.querySelector('#pools tbody tr');""")
+        self.browser.await_that(lambda: not self.browser.script("return pool.isConnected"), "new rows of pools")
+        self.assertTrue(self.browser.script("return row.isConnected"), "the rows that are selected")
+        self.assertEqual(self.browser.script("return document.activeElement.dataset.row"), "series")
+
+    def ask_by_address(self, question):
+        self.browser.script("asked.length = 0; document.querySelector('#query-said').textContent = ''; "
+                            "location.hash = arguments[0]", f"#query?{question}")
+        self.browser.await_that(lambda: self.browser.text("#query-said") not in ("", "asking…"), question)
+        return self.browser.text("#query-said")
+
+    def test_an_address_is_asked_whole(self):
+        """Or not at all: what the box cannot ask is refused, and no other question is asked for it."""
+        said = self.ask_by_address("metric=http_request_seconds&fn=quantile(0.9)&without=instance&from=-5m")
+        self.assertIn("quantile(0.9), 7 series", said)
+        box = [line for line in self.asked("GET /v1/query") if "http_request_seconds" in line]
+        self.assertIn("without=instance", box[0])
+        for question, word in (("metric=http_requests_total&form=-5m", "form"), ("metric=a&metric=b", "metric")):
+            self.assertRegex(self.ask_by_address(question), rf"^The address says {word}")
+            self.assertFalse(self.browser.is_shown("#query-rows"))
+            self.assertEqual([line for line in self.asked("GET /v1/query") if "mayfly_" not in line], [])
+
+
+class Operator(PageCase):
+    """The page from the operator's listener: what is not served there is not shown."""
+
+    def tearDown(self):
+        for line in self.browser.console():
+            self.assertRegex(line, r"/v1/(config|cardinality) .*status of 404")
+        for url in self.browser.requested():
+            self.assertIn(urllib.parse.urlsplit(url).netloc,
+                          (self.service.data_url.removeprefix("http://"), self.service.operator_url.removeprefix("http://")))
+
+    def test_what_is_served_there(self):
+        self.browser.driver.get("about:blank")
+        self.browser.open(self.service.operator_url + "/")
+        hidden = ("#time", "#query", "#cardinality", "#config-link", 'nav a[href="#query"]')
+        self.browser.await_that(lambda: not any(self.browser.is_shown(place) for place in hidden), "only what is there")
+        self.browser.await_that(lambda: self.browser.text("#doctor") != "", "the doctor")
+        self.browser.await_that(lambda: not self.browser.find_all("#pools button.link"), "pools without a button")
+        for place in ("#budget", "#verdict", "#pools-card", "#snapshots", "#requests", 'nav a[href="#verdict"]'):
+            self.assertTrue(self.browser.is_shown(place), place)
+        self.assertEqual((self.browser.state(), self.browser.find_all(".problem:not([hidden])")), ("fresh", []))
+        self.browser.click("#snapshot-take")
+        self.browser.await_that(lambda: "taken at" in self.browser.text("#snapshots-said"), "a snapshot")
+        self.assertEqual(curl(self.service.operator_url + "/licenses/dygraphs").status, 200)
 
 
 class Gone(PageCase):

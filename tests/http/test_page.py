@@ -137,13 +137,25 @@ class Embed(unittest.TestCase):
 
     def test_what_the_policy_forbids(self):
         for body in ('<p onclick="x()">', '<p class="a" style="top:0">', '<img src="http://example.com/a.png">',
-                     '<script src="https://example.com/a.js">', '<script src="b.js"></script>'):
+                     '<img src="//example.com/a.png">', '<script src="https://example.com/a.js">', '<script src="b.js"></script>'):
             with self.assertRaises(self.embed.Problem, msg=body):
                 self.page(body)
         with self.assertRaises(self.embed.Problem):
             self.page(script="let a = '</script>';")
         with self.assertRaises(self.embed.Problem):
             self.page(style="/* </style> */")
+
+    def test_text_that_is_not_utf_8(self):
+        self.page()
+        (self.folder / "a.js").write_bytes(b"let a = '\xff';")
+        with self.assertRaisesRegex(self.embed.Problem, "a.js is not UTF-8"):
+            self.embed.Page(self.folder / "index.html", [self.folder / "a.js", self.folder / "a.css"])
+
+    def test_two_files_of_one_name(self):
+        self.page()
+        with self.assertRaisesRegex(self.embed.Problem, "one name"):
+            self.embed.Page(self.folder / "index.html", [self.folder / "a.js", self.folder / "a.css",
+                                                         self.folder / "x" / "a.js"])
 
     def test_a_file_that_no_tag_names(self):
         self.page()

@@ -10,7 +10,7 @@ READS = ("/metrics", "/metrics?scope=self", "/metrics?scope=pushed", "/memory", 
          "/v1/query?metric=none", "/v1/query?metric=mayfly_memory_live_bytes&fn=last", "/", "/licenses/dygraphs",
          "/healthz", "/readyz")
 OPERATOR_READS = ("/memory", "/memory?format=prometheus", "/memory/holders", "/metrics?scope=self", "/metrics",
-                  "/healthz", "/readyz")
+                  "/", "/licenses/dygraphs", "/healthz", "/readyz")
 METHODS = {"/v1/push": "POST", "/metrics/job/j": "POST, PUT", "/metrics": "GET, HEAD", "/memory": "GET, HEAD",
            "/memory/holders": "GET, HEAD", "/memory/sites": "GET, HEAD",
            "/v1/series": "GET, HEAD, DELETE", "/v1/labels": "GET, HEAD",
@@ -32,7 +32,7 @@ class Paths(ServiceCase):
 
     def test_the_operator_listener_has_its_own_only(self):
         for path in ("/v1/push", "/v1/query", "/v1/summarize", "/v1/series", "/v1/config", "/v1/labels",
-                     "/v1/cardinality", "/metrics/job/a", "/", "/licenses/dygraphs"):
+                     "/v1/cardinality", "/metrics/job/a"):
             reply = curl(self.service.operator_url + path)
             self.assert_refused(reply, 404, "not_found")
         for target in OPERATOR_READS:
