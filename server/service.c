@@ -270,47 +270,38 @@ static void read_cgroup(const struct service *service, struct world_cgroup *cgro
     };
 }
 
-/* The age of the oldest request of a listener that is in flight. */
-static int64_t oldest_age_ms(const struct connections *connections, bool operator_listener)
+static void raise_to(int64_t *highest, int64_t value)
 {
-    int64_t now_us = clock_monotonic_us();
-    int64_t oldest_us = 0;
-    for (uint32_t i = 0; i < connections->data_count + connections->operator_count; i++) {
-        const struct connection *connection = &connections->slots[i];
-        const struct request *request = &connection->request;
-        if (connection->fd < 0 || connection->operator_listener != operator_listener ||
-            atomic_load_explicit(&request->phase, memory_order_acquire) == PHASE_NONE)
-            continue;
-        int64_t started = atomic_load_explicit(&request->started_us, memory_order_relaxed);
-        if (now_us - started > oldest_us)
-            oldest_us = now_us - started;
-    }
-    return oldest_us / 1000;
+    if (*highest < value)
+        *highest = value;
 }
 
-/* The most that one of those in flight holds or held. */
-static uint64_t highest_arena(const struct connections *connections)
+/* The ages of the oldest that are in flight, and the most that one of them holds or held. */
+static void read_in_flight(const struct connections *connections, struct world_requests *requests)
 {
-    uint64_t highest = 0;
+    int64_t now_us = clock_monotonic_us();
+    requests->oldest_data_age_ms = requests->oldest_operator_age_ms = 0;
+    requests->peak_bytes = 0;
     for (uint32_t i = 0; i < connections->data_count + connections->operator_count; i++) {
         const struct connection *connection = &connections->slots[i];
         const struct request *request = &connection->request;
         if (connection->fd < 0 ||
             atomic_load_explicit(&request->phase, memory_order_acquire) == PHASE_NONE)
             continue;
+        int64_t started_us = atomic_load_explicit(&request->started_us, memory_order_relaxed);
+        raise_to(connection->operator_listener ? &requests->oldest_operator_age_ms
+                                               : &requests->oldest_data_age_ms,
+                 (now_us - started_us) / 1000);
         uint64_t peak = arena_peak(&request->arena);
-        highest = peak > highest ? peak : highest;
+        requests->peak_bytes = peak > requests->peak_bytes ? peak : requests->peak_bytes;
     }
-    return highest;
 }
 
 static void read_connections(struct service *service, struct world_requests *requests)
 {
     struct connections *connections = &service->connections;
     pthread_mutex_lock(&connections->lock);
-    requests->oldest_data_age_ms = oldest_age_ms(connections, false);
-    requests->oldest_operator_age_ms = oldest_age_ms(connections, true);
-    requests->peak_bytes = highest_arena(connections);
+    read_in_flight(connections, requests);
     requests->connections = connections->live;
     requests->connections_max = connections->data_count + connections->operator_count;
     requests->accepted_connections = connections->accepted;

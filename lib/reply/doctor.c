@@ -11,7 +11,7 @@ struct visit {
     const struct doctor_input *input;
     const struct report_input *report;
     struct report_sums sums;
-    uint32_t count; /* of complaints so far */
+    uint32_t count;   /* of complaints so far */
     bool has_metrics; /* the metrics with most series were told */
 };
 
@@ -89,7 +89,6 @@ static const char *advice_on(uint32_t figure)
         const char *advice;
     } rows[] = {
         {POOL_SERIES, "raise series.max (and memory), or send fewer label values"},
-        {POOL_INDEX, "raise series.max (and memory), or send fewer label values"},
         {POOL_LABELS, "raise series.label_bytes (and memory), or send shorter labels"},
         {POOL_FAMILIES, "raise limits.families (and memory), or send fewer metrics"},
         {POOL_HISTOGRAMS, "raise histograms.max (and memory), or send fewer of them"},
@@ -113,8 +112,8 @@ static const char *advice_on(uint32_t figure)
 
 static bool is_of_series(uint32_t figure)
 {
-    return figure == POOL_SERIES || figure == POOL_INDEX || figure == POOL_LABELS ||
-           figure == POOL_HISTOGRAMS || figure == POOL_BUCKETS || figure == POOL_SETS;
+    return figure == POOL_SERIES || figure == POOL_LABELS || figure == POOL_HISTOGRAMS ||
+           figure == POOL_BUCKETS || figure == POOL_SETS;
 }
 
 static void say_metrics(struct visit *visit)
