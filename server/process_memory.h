@@ -35,7 +35,10 @@ struct process_memory {
     uint64_t start_ms; /* Unix time */
 };
 
-/* False, with zeros, when there is nothing to read. */
+/*
+ * False, with zeros, when there is nothing to read. open_fds is MACHINE_NONE where no descriptor is
+ * left to count them with.
+ */
 bool process_memory_read(const struct machine *machine, struct process_memory *memory);
 
 /*

@@ -147,6 +147,8 @@ static void reply_metrics(struct request *request, struct scope scope)
         request_refuse_arena(request);
         return;
     }
+    if (scope.process_names)
+        service_read_pss(service);
     service_report(service, &pages->figures);
     pages->figures.input.openmetrics = scope.openmetrics;
     pages->source.next = metrics_next;
@@ -201,6 +203,7 @@ static void memory_json(struct request *request)
     }
     if (!request_writer(request, MEMORY_REPORT_BYTES, &writer))
         return;
+    service_read_pss(request->service);
     service_report(request->service, figures);
     memory_report_write(&writer, &figures->input);
     ENSURE(!writer.full);

@@ -104,6 +104,7 @@ void service_init(struct service *service, const struct options *options, const 
     service->ledger = region_take(region, sizeof *service->ledger);
     ledger_init(service->ledger);
     atomic_store(&service->ledger->now_ms, service->start_ms);
+    atomic_store(&service->pss.bytes, WORLD_UNKNOWN);
     init_sites(service, region);
     init_lock(&service->engine_lock);
     init_lock(&service->growth_lock);
@@ -130,9 +131,8 @@ void service_open(struct service *service)
     uint64_t in_use = heap.uordblks + heap.hblkhd;
     struct connections *connections = &service->connections;
     uint64_t most = connections->data_count + connections->operator_count;
-    uint64_t each = service->plan->parts[PLAN_LIBMICROHTTPD] / most + 1;
     pthread_mutex_lock(&connections->lock); /* clients may have come already */
-    uint64_t theirs = connections->live * each;
+    uint64_t theirs = connections->live * plan_connection_bytes(service->plan, most);
     pthread_mutex_unlock(&connections->lock);
     atomic_store(&service->malloc_base_bytes, in_use > theirs ? in_use - theirs : 0);
 }
@@ -202,7 +202,7 @@ static uint64_t get(const _Atomic uint64_t *figure)
 /* The kernel walks all page tables for it, some milliseconds: at most every ten seconds. */
 #define PSS_EACH_US 10000000
 
-static uint64_t read_pss(struct service *service)
+void service_read_pss(struct service *service)
 {
     int64_t now_us = clock_monotonic_us();
     int64_t due_us = atomic_load_explicit(&service->pss.due_us, memory_order_relaxed);
@@ -212,10 +212,9 @@ static uint64_t read_pss(struct service *service)
         atomic_store_explicit(&service->pss.bytes,
                               process_pss_read(&service->machine, &bytes) ? bytes : WORLD_UNKNOWN,
                               memory_order_relaxed);
-    return get(&service->pss.bytes);
 }
 
-static void read_process(struct service *service, struct world_process *process)
+static void read_process(const struct service *service, struct world_process *process)
 {
     struct process_memory memory;
     struct rlimit files;
@@ -228,7 +227,7 @@ static void read_process(struct service *service, struct world_process *process)
         .rss_peak_bytes = memory.rss_peak_bytes,
         .rss_anon_bytes = memory.rss_anon_bytes,
         .rss_file_bytes = memory.rss_file_bytes,
-        .pss_bytes = read_pss(service),
+        .pss_bytes = get(&service->pss.bytes),
         .swap_bytes = memory.swap_bytes,
         .virtual_bytes = memory.virtual_bytes,
         .virtual_peak_bytes = memory.virtual_peak_bytes,
@@ -520,7 +519,7 @@ void service_tick_engines(struct service *service, bool is_to_observe)
 bool service_is_quiet(const struct service *service)
 {
     struct account_figures connections = ledger_figures(service->ledger, POOL_CONNECTIONS);
-    return quiet_look(service->ledger) == 0 && connections.live_objects == 0;
+    return quiet_look(service->ledger) == 0 && account_is_empty(&connections);
 }
 
 void service_log_ledger(struct service *service)

@@ -110,6 +110,12 @@ struct report_figures {
 };
 void service_report(struct service *service, struct report_figures *figures);
 
+/*
+ * Measures the proportional set size anew where the last time is ten seconds ago: milliseconds, so
+ * for reports that show it alone. Those have what was measured last.
+ */
+void service_read_pss(struct service *service);
+
 /* The metrics with most series, for the doctor. */
 void service_largest_metrics(struct service *service, struct doctor_input *doctor);
 

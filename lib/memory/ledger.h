@@ -20,6 +20,7 @@
 #define MEMORY_LEDGER_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum pool {
@@ -97,5 +98,12 @@ void ledger_refuse(struct ledger *ledger, enum pool pool);
 void ledger_begin_period(struct ledger *ledger, int64_t now_ms);
 
 struct account_figures ledger_figures(const struct ledger *ledger, enum pool pool);
+
+/* Nothing is live, and as much was freed as taken. */
+static inline bool account_is_empty(const struct account_figures *figures)
+{
+    return figures->live_bytes == 0 && figures->live_objects == 0 &&
+           figures->allocations == figures->frees;
+}
 
 #endif

@@ -39,6 +39,12 @@ struct plan {
 
 extern const char *const plan_part_names[PLAN_PARTS];
 
+/* What one of so many connections may take of malloc, the threads' share included. */
+static inline uint64_t plan_connection_bytes(const struct plan *plan, uint64_t connections)
+{
+    return connections == 0 ? 0 : plan->parts[PLAN_LIBMICROHTTPD] / connections + 1;
+}
+
 /* Drills are no part of a plan without them; all others always are. */
 static inline bool plan_has_part(const struct plan *plan, enum plan_part part)
 {

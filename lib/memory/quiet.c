@@ -27,8 +27,7 @@ uint64_t quiet_look(const struct ledger *ledger)
     uint64_t not_empty = 0;
     for (size_t i = 0; i < POOLS; i++) {
         struct account_figures figures = ledger_figures(ledger, pools[i]);
-        if (figures.live_bytes != 0 || figures.live_objects != 0 ||
-            figures.allocations != figures.frees)
+        if (!account_is_empty(&figures))
             not_empty |= (uint64_t)1 << pools[i];
     }
     return not_empty;

@@ -9,13 +9,13 @@
 /* ---- the rows ---- */
 
 static const struct watch_row process_rows[WATCH_COUNT - POOL_COUNT] = {
-    [WATCH_HEAP - POOL_COUNT] = {"heap", "process", "bytes"},
-    [WATCH_UNACCOUNTED - POOL_COUNT] = {"unaccounted", "process", "bytes"},
-    [WATCH_RSS - POOL_COUNT] = {"rss", "process", "bytes"},
-    [WATCH_DESCRIPTORS - POOL_COUNT] = {"descriptors", "process", "count"},
-    [WATCH_THREADS - POOL_COUNT] = {"threads", "process", "count"},
-    [WATCH_LATENCY - POOL_COUNT] = {"request_latency", "requests", "seconds"},
-    [WATCH_CPU - POOL_COUNT] = {"cpu_per_request", "requests", "seconds"},
+    [WATCH_HEAP - POOL_COUNT] = {"heap", "process", WATCH_BYTES},
+    [WATCH_UNACCOUNTED - POOL_COUNT] = {"unaccounted", "process", WATCH_BYTES},
+    [WATCH_RSS - POOL_COUNT] = {"rss", "process", WATCH_BYTES},
+    [WATCH_DESCRIPTORS - POOL_COUNT] = {"descriptors", "process", WATCH_NUMBER},
+    [WATCH_THREADS - POOL_COUNT] = {"threads", "process", WATCH_NUMBER},
+    [WATCH_LATENCY - POOL_COUNT] = {"request_latency", "requests", WATCH_SECONDS},
+    [WATCH_CPU - POOL_COUNT] = {"cpu_per_request", "requests", WATCH_SECONDS},
 };
 
 struct watch_row watch_row(uint32_t figure)
@@ -23,7 +23,18 @@ struct watch_row watch_row(uint32_t figure)
     ENSURE(figure < WATCH_COUNT);
     if (figure >= POOL_COUNT)
         return process_rows[figure - POOL_COUNT];
-    return (struct watch_row){pool_rows[figure].name, "pool", "bytes"};
+    return (struct watch_row){pool_rows[figure].name, "pool", WATCH_BYTES};
+}
+
+const char *watch_unit_name(enum watch_unit unit)
+{
+    static const char *const names[WATCH_UNITS] = {
+        [WATCH_BYTES] = "bytes",
+        [WATCH_NUMBER] = "count",
+        [WATCH_SECONDS] = "seconds",
+    };
+    ENSURE((unsigned)unit < WATCH_UNITS);
+    return names[unit];
 }
 
 const char *watch_verdict_name(enum watch_verdict verdict)
@@ -38,12 +49,12 @@ const char *watch_verdict_name(enum watch_verdict verdict)
 
 bool watch_is_memory(uint32_t figure)
 {
-    return figure != WATCH_LATENCY && figure != WATCH_CPU;
+    return watch_row(figure).unit != WATCH_SECONDS;
 }
 
 static bool is_counted(uint32_t figure)
 {
-    return figure == WATCH_DESCRIPTORS || figure == WATCH_THREADS;
+    return watch_row(figure).unit == WATCH_NUMBER;
 }
 
 /* A ring and the cache are meant to be full; the index never is, and fills as the series do. */
@@ -81,7 +92,6 @@ void watch_init(struct watch *watch, int64_t block_ms, int64_t now_ms)
 {
     *watch = (struct watch){
         .block_ms = block_ms,
-        .start_ms = now_ms,
         .block_end_ms = now_ms + block_ms,
     };
     for (uint32_t figure = 0; figure < WATCH_COUNT; figure++) {
@@ -271,25 +281,30 @@ static bool is_worse(uint32_t figure, const struct watch_report *report)
            (worst->full_at_ms == 0 || finding->full_at_ms < worst->full_at_ms);
 }
 
-/* As long as any of what memory may be lost by has too few blocks; what is never known has none. */
-static bool is_early(const struct watch *watch)
+/*
+ * The fewest blocks that one of the figures has by which memory may be lost, and whether any of
+ * them cannot be judged yet. What is never known is left out.
+ */
+static bool is_early(const struct watch *watch, uint32_t *fewest)
 {
+    bool early = false;
+    *fewest = TREND_BLOCKS;
     for (uint32_t figure = 0; figure < WATCH_COUNT; figure++) {
         const struct watched_figure *at = &watch->figures[figure];
-        if (watch_is_memory(figure) && !isnan(at->value) && at->shape == TREND_TOO_EARLY)
-            return true;
+        if (!watch_is_memory(figure) || isnan(at->value))
+            continue;
+        early = early || at->shape == TREND_TOO_EARLY;
+        *fewest = at->estimate.blocks < *fewest ? at->estimate.blocks : *fewest;
     }
-    return watch->blocks < WATCH_WARM_UP_BLOCKS + TREND_BLOCKS_MIN;
+    if (watch->blocks == 0) /* and nothing may have been observed */
+        *fewest = 0;
+    return early || *fewest == 0;
 }
 
 struct watch_report watch_report(const struct watch *watch, int64_t now_ms)
 {
-    uint64_t warm_up = watch->blocks < WATCH_WARM_UP_BLOCKS ? watch->blocks : WATCH_WARM_UP_BLOCKS;
-    struct watch_report report = {
-        .block_ms = watch->block_ms,
-        .blocks = watch->blocks - warm_up,
-        .worst = WATCH_COUNT,
-    };
+    struct watch_report report = {.block_ms = watch->block_ms, .worst = WATCH_COUNT};
+    bool early = is_early(watch, &report.blocks);
     for (uint32_t figure = 0; figure < WATCH_COUNT; figure++) {
         report.findings[figure] = finding_of(watch, figure, now_ms);
         if (is_worse(figure, &report))
@@ -297,7 +312,7 @@ struct watch_report watch_report(const struct watch *watch, int64_t now_ms)
     }
     if (report.worst != WATCH_COUNT)
         report.verdict = report.findings[report.worst].verdict;
-    else if (is_early(watch))
+    else if (early)
         report.verdict = WATCH_TOO_EARLY;
     return report;
 }

@@ -58,14 +58,22 @@ enum watch_verdict {
 #define WATCH_DAY_BLOCKS 4
 #define WATCH_FILLING_BLOCKS 120 /* a month: who fills more slowly is flat */
 
+enum watch_unit {
+    WATCH_BYTES,
+    WATCH_NUMBER,
+    WATCH_SECONDS,
+    WATCH_UNITS,
+};
+
 /* What is constant about a figure. */
 struct watch_row {
     const char *name;
     const char *kind; /* "pool", "process" or "requests" */
-    const char *unit; /* "bytes", "count" or "seconds" */
+    enum watch_unit unit;
 };
 
 struct watch_row watch_row(uint32_t figure);
+const char *watch_unit_name(enum watch_unit unit); /* "bytes", "count", "seconds" */
 const char *watch_verdict_name(enum watch_verdict verdict);
 
 /* What is so at one moment. */
@@ -90,7 +98,6 @@ struct watched_figure {
 
 struct watch {
     int64_t block_ms;
-    int64_t start_ms;
     int64_t block_end_ms; /* of the open block */
     uint64_t blocks;      /* closed, the warm-up's included */
     uint32_t next;        /* figure to be judged */
@@ -123,7 +130,7 @@ struct watch_finding {
 
 struct watch_report {
     int64_t block_ms;
-    uint64_t blocks;            /* since the warm-up */
+    uint32_t blocks; /* of the figure that has fewest */
     enum watch_verdict verdict; /* of the worst */
     uint32_t worst;             /* WATCH_COUNT: none is bad */
     struct watch_finding findings[WATCH_COUNT];

@@ -51,13 +51,15 @@ static void say_duration(struct writer *writer, int64_t ms)
 
 static void say_value(struct writer *writer, uint32_t figure, double value)
 {
-    const char *unit = watch_row(figure).unit;
-    if (unit[0] == 'b') {
+    switch (watch_row(figure).unit) {
+    case WATCH_BYTES:
         say_bytes(writer, value);
-    } else if (unit[0] == 's') {
+        break;
+    case WATCH_SECONDS:
         writer_number(writer, round(value * 1e6));
         writer_string(writer, " us");
-    } else {
+        break;
+    default:
         writer_number(writer, round(value * 10) / 10);
     }
 }
@@ -347,8 +349,8 @@ static void say_trend(struct visit *visit)
     }
     if (watch->verdict == WATCH_TOO_EARLY) {
         writer_string(writer, "; exact checks hold now, a verdict on slow growth takes ");
-        int64_t left = (int64_t)(TREND_BLOCKS_MIN - watch->blocks) * watch->block_ms;
-        say_duration(writer, left);
+        int64_t left = TREND_BLOCKS_MIN - (int64_t)watch->blocks;
+        say_duration(writer, (left > 0 ? left : 1) * watch->block_ms); /* gaps take longer */
         writer_string(writer, " more");
     }
     writer_string(writer, "\nquiet points: ");

@@ -1,6 +1,8 @@
 /* document.c: see document.h. */
 #include "reply/document.h"
 
+#include "reply/members.h"
+
 /*
  * Words in braces stand for the refusal's own figures. Literals only: nothing of a client's is
  * echoed.
@@ -46,14 +48,6 @@ static void write_message(struct writer *writer, const struct refusal *refusal)
         writer->used -= 2; /* there was no detail to give */
 }
 
-static void write_figure(struct writer *writer, const char *key, uint64_t value)
-{
-    writer_string(writer, ", \"");
-    writer_string(writer, key);
-    writer_string(writer, "\": ");
-    writer_u64(writer, value);
-}
-
 static void write_refusal(struct writer *writer, const struct refusal *refusal)
 {
     char text[512];
@@ -64,17 +58,15 @@ static void write_refusal(struct writer *writer, const struct refusal *refusal)
     writer_string(writer, "\", \"message\": ");
     writer_json_string(writer, writer_text(&message));
     if (refusal->line != 0)
-        write_figure(writer, "line", refusal->line);
+        member_u64(writer, "line", refusal->line);
     if (refusal->element != 0)
-        write_figure(writer, "element", refusal->element);
+        member_u64(writer, "element", refusal->element);
     if (refusal->setting != NULL) {
         if (refusal->limit != 0) /* a switch has none */
-            write_figure(writer, "limit", refusal->limit);
+            member_u64(writer, "limit", refusal->limit);
         if (refusal->needed != 0)
-            write_figure(writer, "needed", refusal->needed);
-        writer_string(writer, ", \"setting\": \"");
-        writer_string(writer, refusal->setting);
-        writer_char(writer, '"');
+            member_u64(writer, "needed", refusal->needed);
+        member_text(writer, "setting", refusal->setting);
     }
     writer_char(writer, '}');
 }
@@ -86,7 +78,7 @@ static void write_counts(struct writer *writer, const struct report *report)
     writer_string(writer, ", \"rejected\": ");
     writer_u64(writer, report->rejected);
     if (report->overflowed > 0)
-        write_figure(writer, "overflowed", report->overflowed);
+        member_u64(writer, "overflowed", report->overflowed);
 }
 
 void document_error_write(struct writer *writer, const struct refusal *refusal,

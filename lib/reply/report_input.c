@@ -28,8 +28,7 @@ static uint64_t heap_unexplained(const struct report_input *input)
     const struct world_process *process = &world->process;
     if (process->malloc_in_use_bytes == WORLD_UNKNOWN)
         return WORLD_UNKNOWN;
-    uint64_t most = world->requests.connections_max;
-    uint64_t each = most == 0 ? 0 : input->plan->parts[PLAN_LIBMICROHTTPD] / most + 1;
+    uint64_t each = plan_connection_bytes(input->plan, world->requests.connections_max);
     uint64_t left = process->malloc_in_use_bytes + process->malloc_mmap_bytes;
     left = report_less(left, process->malloc_base_bytes);
     return report_less(left, world->requests.connections * each);

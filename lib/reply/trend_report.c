@@ -18,7 +18,7 @@ static void finding_write(struct writer *writer, uint32_t figure,
     member_row(writer);
     member_text(writer, "name", row.name);
     member_text(writer, "kind", row.kind);
-    member_text(writer, "unit", row.unit);
+    member_text(writer, "unit", watch_unit_name(row.unit));
     member_text(writer, "verdict", watch_verdict_name(finding->verdict));
     member_time(writer, "since", finding->since_ms);
     member_number(writer, "value", finding->value);

@@ -70,7 +70,7 @@ START_TEST(row_is_complete)
     struct watch_row row = watch_row((uint32_t)_i);
     ck_assert_uint_gt(strlen(row.name), 2);
     ck_assert_ptr_nonnull(strstr(" pool process requests ", row.kind));
-    ck_assert_ptr_nonnull(strstr(" bytes count seconds ", row.unit));
+    ck_assert_ptr_nonnull(strstr(" bytes count seconds ", watch_unit_name(row.unit)));
     for (uint32_t other = 0; other < (uint32_t)_i; other++)
         ck_assert_str_ne(row.name, watch_row(other).name);
 }
@@ -320,6 +320,7 @@ START_TEST(skipped_blocks_make_no_verdict)
     watch_observe(&watch, &input);
     judge_all();
     ck_assert_int_eq(report().verdict, WATCH_TOO_EARLY);
+    ck_assert_uint_lt(report().blocks, TREND_BLOCKS_MIN);
     pass(13 * BLOCK_MS, WATCH_RSS, 0);
     ck_assert_int_eq(report().verdict, WATCH_FLAT);
 }

@@ -137,6 +137,15 @@ START_TEST(time_is_told_in_microseconds)
 }
 END_TEST
 
+/* There are enough, and gaps between them: it is never less than none. */
+START_TEST(what_is_left_is_a_block_at_least)
+{
+    fixture.input.watch.verdict = WATCH_TOO_EARLY;
+    fixture.input.watch.blocks = 27;
+    ck_assert(says("a verdict on slow growth takes 6 hours more"));
+}
+END_TEST
+
 START_TEST(early_is_said_with_what_is_left)
 {
     fixture.input.watch.verdict = WATCH_TOO_EARLY;
@@ -282,6 +291,7 @@ Suite *doctor_suite(void)
     tcase_add_test(tcase, filling_is_told_with_its_end);
     tcase_add_test(tcase, what_is_full_is_told_without_a_rate);
     tcase_add_test(tcase, time_is_told_in_microseconds);
+    tcase_add_test(tcase, what_is_left_is_a_block_at_least);
     tcase_add_test(tcase, early_is_said_with_what_is_left);
     tcase_add_test(tcase, resident_memory_above_the_promise_is_a_bug);
     tcase_add_test(tcase, a_heap_that_nothing_explains_is_told_when_it_grows_no_more);
