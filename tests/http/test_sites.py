@@ -184,10 +184,13 @@ class TracedTotals(TracedCase):
         self.assert_slots_add_up()
 
     def test_a_client_that_leaves(self):
-        for _ in range(5):
-            with Wire(self.service.data) as wire:
-                wire.send(b"POST /v1/push HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-                          b"Content-Length: 999\r\n\r\n[{\"name\": \"left\",")
+        wires = [Wire(self.service.data) for _ in range(5)]
+        for wire in wires:
+            wire.send(b"POST /v1/push HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                      b"Content-Length: 999\r\n\r\n[{\"name\": \"left\",")
+        self.service.await_requests(5)  # or a quiet moment might be the one before they were read
+        for wire in wires:
+            wire.close()
         self.assert_all_back()
 
 
