@@ -204,6 +204,7 @@ static void count_family(struct cardinality *cardinality, const struct store *st
         .lost_bounds = family->lost_bounds,
         .recycled = family->recycled,
         .recycled_sum = family->recycled_sum,
+        .recycled_count = family->recycled_count,
     };
     label_copy(&store->labels, family->name, entry->name);
     family_forget(cardinality, (struct bytes){entry->name, entry->name_length});
@@ -240,6 +241,7 @@ static void finish(struct cardinality *cardinality, const struct store *store)
     cardinality->expired_series = store->expired_series;
     cardinality->ended_series = store->ended_series;
     cardinality->ended_sum = store->ended_sum;
+    cardinality->ended_count = store->ended_count;
     cardinality->deleted_series = store->deleted_series;
     cardinality->done = true;
 }

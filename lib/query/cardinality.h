@@ -48,6 +48,7 @@ struct family_count {
     uint64_t lost_bounds;
     uint64_t recycled;
     double recycled_sum;
+    double recycled_count;
 };
 
 struct cardinality {
@@ -66,6 +67,7 @@ struct cardinality {
     uint64_t
         ended_series; /* recycled or expired ones of metrics that ended with their last series */
     double ended_sum; /* and what they, and the overflow series of those metrics, had come to */
+    double ended_count;
     uint64_t deleted_series;
     uint32_t family_count;
     struct family_count families[CARDINALITY_TOP + 1]; /* most series first; one spare */

@@ -247,7 +247,7 @@ static void child_copy_out(struct exposition *exposition, const struct store *st
                            const struct series *series, enum kind kind)
 {
     struct exposed_child *child = &exposition->child;
-    child->count = kind == KIND_HISTOGRAM ? (double)series->count : series->observed;
+    child->count = series_observations(series, kind);
     child->sum = series_total(series);
     child->bucket_count = 0;
     if (kind == KIND_HISTOGRAM)

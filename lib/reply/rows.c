@@ -233,6 +233,7 @@ static void write_families(struct writer *writer, const struct cardinality *card
         write_figure(writer, "lost_bounds", family->lost_bounds);
         write_figure(writer, "recycled_series", family->recycled);
         write_number(writer, "recycled_sum", family->recycled_sum);
+        write_number(writer, "recycled_count", family->recycled_count);
         writer_char(writer, '}');
     }
 }
@@ -277,5 +278,6 @@ void cardinality_write(struct writer *writer, const struct cardinality *cardinal
     writer_u64(writer, cardinality->ended_series);
     writer_json_key(writer, "recycled_sum");
     writer_json_number(writer, cardinality->ended_sum);
+    write_number(writer, "recycled_count", cardinality->ended_count);
     writer_string(writer, "}}\n");
 }

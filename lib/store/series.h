@@ -38,6 +38,7 @@ struct family {
     uint64_t lost_bounds;   /* of classic histograms, where bounds of a child's pushes differed */
     uint64_t recycled;      /* series given up for room, or expired */
     double recycled_sum;    /* what they had come to */
+    double recycled_count;  /* values they had observed, where /metrics has a _count */
 };
 
 /* What a series has in the open window. */
@@ -60,8 +61,8 @@ struct series {
     uint32_t previous;
     uint32_t newer; /* within the class list; overflow series are in none */
     uint32_t older;
-    uint32_t sketch; /* slot of the histogram, buckets or sets, else SLOT_NONE */
-    uint32_t window; /* number of the window of the last sample */
+    uint32_t sketch;    /* slot of the histogram, buckets or sets, else SLOT_NONE */
+    uint32_t window;    /* number of the window of the last sample */
     uint32_t born : 31; /* and of the one it came to be in */
     uint32_t is_overflow : 1;
     uint64_t count; /* samples; a child is one */
@@ -78,6 +79,15 @@ struct series {
 static inline double series_total(const struct series *series)
 {
     return series->sum + series->carry;
+}
+
+/* Values observed since the series came to be, which /metrics has as its _count; 0 of kinds
+ * without. */
+static inline double series_observations(const struct series *series, enum kind kind)
+{
+    if (kind == KIND_HISTOGRAM)
+        return (double)series->count;
+    return kind_has_children(kind) ? series->observed : 0;
 }
 
 #endif

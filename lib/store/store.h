@@ -93,6 +93,7 @@ struct store {
      */
     uint64_t ended_series;
     double ended_sum;
+    double ended_count;
 };
 
 /* What store_init takes from the region, written to the places of the store's pools. */

@@ -152,11 +152,14 @@ bool store_family_overflowed(const struct store *store, const struct family *fam
  */
 static void keep_ended(struct store *store, struct family *family)
 {
+    const struct series *overflow = series_at(store, family->overflow);
     store->ended_series += family->recycled;
     store->ended_sum += family->recycled_sum;
-    store->ended_sum += series_total(series_at(store, family->overflow));
+    store->ended_sum += series_total(overflow);
+    store->ended_count += family->recycled_count + series_observations(overflow, family->kind);
     family->recycled = 0;
     family->recycled_sum = 0;
+    family->recycled_count = 0;
 }
 
 static void family_release(struct store *store, uint32_t index)
@@ -244,6 +247,7 @@ static void series_retire(struct store *store, uint32_t index)
     struct family *family = family_at(store, series->family);
     family->recycled++;
     family->recycled_sum += series_total(series);
+    family->recycled_count += series_observations(series, family->kind);
     series_end(store, index);
 }
 

@@ -240,24 +240,25 @@ START_TEST(cardinality_is_written)
             reply_text,
             "{\"series\":8,\"series_max\":200,\"metrics\":["
             "{\"metric\":\"hits\",\"kind\":\"counter\",\"series\":2,\"overflowed_samples\":0,"
-            "\"lost_bounds\":0,\"recycled_series\":0,\"recycled_sum\":0},"
+            "\"lost_bounds\":0,\"recycled_series\":0,\"recycled_sum\":0,\"recycled_count\":0},"
             "{\"metric\":\"temp\",\"kind\":\"gauge\",\"series\":1,\"overflowed_samples\":0,"
-            "\"lost_bounds\":0,\"recycled_series\":0,\"recycled_sum\":0},"
+            "\"lost_bounds\":0,\"recycled_series\":0,\"recycled_sum\":0,\"recycled_count\":0},"
             "{\"metric\":\"odd\",\"kind\":\"gauge\",\"series\":1,\"overflowed_samples\":0,"
-            "\"lost_bounds\":0,\"recycled_series\":0,\"recycled_sum\":0},"
+            "\"lost_bounds\":0,\"recycled_series\":0,\"recycled_sum\":0,\"recycled_count\":0},"
             "{\"metric\":\"secs\",\"kind\":\"histogram\",\"series\":1,\"overflowed_samples\":0,"
-            "\"lost_bounds\":0,\"recycled_series\":0,\"recycled_sum\":0},"
+            "\"lost_bounds\":0,\"recycled_series\":0,\"recycled_sum\":0,\"recycled_count\":0},"
             "{\"metric\":\"users\",\"kind\":\"set\",\"series\":1,\"overflowed_samples\":0,"
-            "\"lost_bounds\":0,\"recycled_series\":0,\"recycled_sum\":0},"
-            "{\"metric\":\"t\",\"kind\":\"classic_histogram\",\"series\":1,\"overflowed_samples\":0,"
-            "\"lost_bounds\":0,\"recycled_series\":0,\"recycled_sum\":0},"
+            "\"lost_bounds\":0,\"recycled_series\":0,\"recycled_sum\":0,\"recycled_count\":0},"
+            "{\"metric\":\"t\",\"kind\":\"classic_histogram\",\"series\":1,\"overflowed_samples\":"
+            "0,"
+            "\"lost_bounds\":0,\"recycled_series\":0,\"recycled_sum\":0,\"recycled_count\":0},"
             "{\"metric\":\"s\",\"kind\":\"summary\",\"series\":1,\"overflowed_samples\":0,"
-            "\"lost_bounds\":0,\"recycled_series\":0,\"recycled_sum\":0}],"
+            "\"lost_bounds\":0,\"recycled_series\":0,\"recycled_sum\":0,\"recycled_count\":0}],"
             "\"labels\":[{\"label\":\"zone\",\"series\":4},{\"label\":\"route\",\"series\":3},"
             "{\"label\":\"path\",\"series\":1}],"
             "\"labels_approximate\":false,\"overflowed_samples\":0,\"lost_bounds\":0,"
             "\"recycled_series\":5,\"expired_series\":6,\"deleted_series\":0,"
-            "\"ended_metrics\":{\"recycled_series\":0,\"recycled_sum\":0}}\n");
+            "\"ended_metrics\":{\"recycled_series\":0,\"recycled_sum\":0,\"recycled_count\":0}}\n");
     }
 }
 END_TEST
@@ -448,8 +449,9 @@ START_TEST(series_are_written)
                           "\"route\":\"/a\"},\"count\":2,\"sum\":0.75,\"idle_seconds\":20}]}\n");
     expect_series("users", "{\"series\":[{\"metric\":\"users\",\"kind\":\"set\",\"labels\":{},"
                            "\"value\":2,\"idle_seconds\":20}]}\n");
-    expect_series("t", "{\"series\":[{\"metric\":\"t\",\"kind\":\"classic_histogram\",\"labels\":{},"
-                       "\"count\":4,\"sum\":1.5,\"idle_seconds\":20}]}\n");
+    expect_series("t",
+                  "{\"series\":[{\"metric\":\"t\",\"kind\":\"classic_histogram\",\"labels\":{},"
+                  "\"count\":4,\"sum\":1.5,\"idle_seconds\":20}]}\n");
     expect_series("s", "{\"series\":[{\"metric\":\"s\",\"kind\":\"summary\",\"labels\":{"
                        "\"zone\":\"eu\"},\"count\":2,\"sum\":7,\"idle_seconds\":20}]}\n");
     expect_series("none", "{\"series\":[]}\n");
@@ -600,7 +602,7 @@ START_TEST(cardinality_fits_what_is_asked_for_it)
         family->kind = KIND_CLASSIC;
         family->series = UINT32_MAX;
         family->overflowed = family->recycled = family->lost_bounds = UINT64_MAX;
-        family->recycled_sum = -1.2345678901234567e-300;
+        family->recycled_sum = family->recycled_count = -1.2345678901234567e-300;
         cardinality->labels[i].series = cardinality->labels[i].error = UINT64_MAX;
     }
     struct writer writer = writer_make(reply_text, cardinality_rows_bytes(settings));

@@ -79,6 +79,7 @@ struct plain_family {
     char name[64];
     uint64_t series_count;
     double retired; /* since it last had no series */
+    double retired_values;
     uint64_t retired_count;
     uint64_t overflowed;
     uint64_t lost_bounds;
@@ -105,6 +106,7 @@ static struct {
     uint64_t vacant_seen;
     uint64_t unhoused; /* samples whose family had no room */
     double ended_sum;  /* what families that are gone had retired or taken as overflow */
+    double ended_values;
     uint64_t ended_series;
 } model;
 
@@ -123,6 +125,14 @@ static uint32_t below(uint64_t bound)
 static bool has_sum(enum kind kind)
 {
     return kind != KIND_GAUGE && kind != KIND_SET;
+}
+
+/* Values observed, which are told of what has a _count. */
+static double tally_values(const struct tally *tally, enum kind kind)
+{
+    if (kind == KIND_HISTOGRAM)
+        return (double)tally->count;
+    return kind == KIND_CLASSIC || kind == KIND_SUMMARY ? tally->observed : 0;
 }
 
 static void tally_init(struct tally *tally)
@@ -350,8 +360,10 @@ static void family_tell_ended(struct plain_family *family)
 {
     model.gone[family->kind] += has_sum(family->kind) ? family->retired : 0;
     model.ended_sum += family->retired;
+    model.ended_values += family->retired_values;
     model.ended_series += family->retired_count;
     family->retired = 0;
+    family->retired_values = 0;
     family->retired_count = 0;
 }
 
@@ -378,6 +390,7 @@ static void families_reap(void)
         }
         model.gone[family->kind] += has_sum(family->kind) ? family->overflow.sum : 0;
         model.ended_sum += family->overflow.sum;
+        model.ended_values += tally_values(&family->overflow, family->kind);
         family_tell_ended(family);
         family->live = false;
     }
@@ -421,6 +434,7 @@ static uint64_t series_reap(int64_t idle, int64_t newest_ms[CLASS_COUNT])
         if (series->seen_ms > newest_ms[class])
             newest_ms[class] = series->seen_ms;
         family->retired += series->tally.sum;
+        family->retired_values += tally_values(&series->tally, family->kind);
         family->retired_count++;
         family->ended++;
         series_leave(series);
@@ -888,6 +902,7 @@ static void check_family(const struct plain_family *plain, double found[KIND_COU
     CHECK_THAT(family->series_count == plain->series_count);
     CHECK_THAT(family->recycled == plain->retired_count);
     CHECK_THAT(family->recycled_sum == plain->retired);
+    CHECK_THAT(family->recycled_count == plain->retired_values);
     CHECK_THAT(family->overflowed == plain->overflowed);
     CHECK_THAT(family->lost_bounds == plain->lost_bounds);
     CHECK_THAT(family->ended_sequences == plain->ended);
@@ -938,6 +953,7 @@ static void check_books(void)
     CHECK_THAT(store.deleted_series == model.deleted);
     CHECK_THAT(store.ended_series == model.ended_series);
     CHECK_THAT(store.ended_sum == model.ended_sum);
+    CHECK_THAT(store.ended_count == model.ended_values);
     CHECK_THAT(store.created_series ==
                model.series_count + model.recycled + model.expired + model.deleted);
     CHECK_THAT(model.series_count <= settings.series_max);
