@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define REPLY_LINE_MAX 8192 /* a longer status or header line is a broken reply */
-#define REPLY_EXCERPT_MAX 240
+#define REPLY_EXCERPT_MAX 800
 
 enum reply_state {
     REPLY_STATUS,

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE 1
 #include "text.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ _Noreturn void die(const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    fputs("bench: ", stderr);
+    fprintf(stderr, "%s: ", program_invocation_short_name);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);

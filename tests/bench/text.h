@@ -1,5 +1,5 @@
 /*
- * text.h: a text that grows, and the one way a bench program gives up.
+ * text.h: a text that grows, and the one way a bench program, or the soak driver, gives up.
  *
  * Owner:    whoever declared the struct (zeroed is empty); text_free() ends it.
  * Memory:   the heap. Bench programs are not bounded by construction: the options bound what may be

@@ -1,0 +1,380 @@
+/* findings.c: see findings.h. */
+#include "findings.h"
+
+#include "checks.h"
+#include "finding.h"
+#include "slopes.h"
+#include "tables.h"
+
+#include "traffic.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- ends and restarts ---- */
+
+static bool is_end(const char *what)
+{
+    return strcmp(what, "finished") == 0 || strcmp(what, "stopped") == 0 ||
+           strcmp(what, "server_gone") == 0;
+}
+
+/* What was stopped may have gone on: then there are samples after it. */
+const char *run_state(const struct reading *reading)
+{
+    size_t count = json_array_size(reading->events);
+    double last = table_last(&reading->samples, "at");
+    for (size_t i = count; i > 0; i--) {
+        const json_t *event = json_array_get(reading->events, i - 1);
+        const char *what = member_text(event, "what");
+        if (is_end(what) && !(member_number(event, "at") < last - 1))
+            return what;
+    }
+    return "running";
+}
+
+static void events_judge(struct findings *findings, const struct reading *reading)
+{
+    size_t i;
+    json_t *event;
+    json_array_foreach(reading->events, i, event)
+    {
+        const char *what = member_text(event, "what");
+        const char *text = member_text(event, "text");
+        double since = member_number(event, "elapsed");
+        if (strcmp(what, "server_gone") == 0)
+            finding_add(findings, what, "process", since,
+                        "The server was gone after %s: %s. Its memory was last seen at %s.",
+                        word_elapsed(since).text, text,
+                        word_of(table_last(&reading->samples, "proc.rss"), UNIT_BYTES).text);
+        else if (strcmp(what, "server_restarted") == 0)
+            finding_add(findings, what, "process", since,
+                        "The server was started anew after %s: %s. A restart hides what went "
+                        "before.",
+                        word_elapsed(since).text, text);
+        else if (strcmp(what, "drill_started") == 0)
+            remark_add(findings, "drill", "drill", since,
+                       "A leak on purpose was started after %s (%s): this run is meant to fail.",
+                       word_elapsed(since).text, text);
+        else if (strcmp(what, "conservation_begins_anew") == 0)
+            remark_add(findings, what, "driver", since,
+                       "Sums were begun anew after %s: %s. Conservation holds for what came since.",
+                       word_elapsed(since).text, text);
+    }
+}
+
+static void docker_judge(struct findings *findings, const json_t *docker)
+{
+    double exit_code = member_number(docker, "exit_code");
+    double restarts = member_number(docker, "restarts");
+    if (json_is_true(json_object_get(docker, "oom_killed")))
+        finding_add(findings, "oom_kill", "container", NAN,
+                    "Docker says that the kernel killed the container for want of memory.");
+    if (restarts > 0)
+        finding_add(findings, "server_restarted", "container", NAN,
+                    "Docker says that it started the container anew, %.0f times.", restarts);
+    if (!isnan(exit_code) && exit_code != 0)
+        finding_add(findings, "exit_code", "container", NAN,
+                    "The container ended with exit code %.0f, and 0 is a clean stop%s.", exit_code,
+                    exit_code == 137 ? "; 137 is a kill" : "");
+}
+
+/* ---- peaks: of any sample ---- */
+
+/* The first row in which the column is above the limit; rows: none. */
+static size_t first_above(const struct table *table, const double *column, const double *limits,
+                          double limit)
+{
+    for (size_t row = 0; column != NULL && row < table->rows; row++) {
+        double most = limits != NULL ? limits[row] : limit;
+        if (column[row] > most)
+            return row;
+    }
+    return table->rows;
+}
+
+static double elapsed_at(const struct table *table, size_t row)
+{
+    return column_at(table_column(table, "elapsed"), row);
+}
+
+static void resident_judge(struct findings *findings, const struct reading *reading)
+{
+    const struct table *samples = &reading->samples;
+    const double *limits = table_column(samples, "memory.budget.limit_bytes");
+    double limit = member_number(reading->start, "memory_limit");
+    const char *const columns[] = {"memory.process.rss_peak_bytes", "proc.hwm"};
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        const double *column = table_column(samples, columns[i]);
+        bool own = i == 0 && limits != NULL;
+        size_t row = first_above(samples, column, own ? limits : NULL, limit);
+        if (row == samples->rows)
+            continue;
+        finding_add(findings, "memory_exceeded", "rss", elapsed_at(samples, row),
+                    "Resident memory was %s after %s, above --memory, which is %s and is never to "
+                    "be exceeded; the peak was %s.",
+                    word_of(column[row], UNIT_BYTES).text,
+                    word_elapsed(elapsed_at(samples, row)).text,
+                    word_of(own ? limits[row] : limit, UNIT_BYTES).text,
+                    word_of(table_max(samples, columns[i]), UNIT_BYTES).text);
+    }
+}
+
+struct peaks {
+    struct findings *findings;
+    const struct table *samples;
+};
+
+static void pool_peak_judge(void *context, const char *pool, const double *peaks)
+{
+    struct peaks *at = context;
+    char name[128];
+    snprintf(name, sizeof name, "memory.pools.%s.capacity_bytes", pool);
+    const double *capacities = table_column(at->samples, name);
+    size_t row = first_above(at->samples, peaks, capacities, INFINITY);
+    if (row < at->samples->rows)
+        finding_add(at->findings, "pool_over_capacity", pool, elapsed_at(at->samples, row),
+                    "Pool `%s` had a peak of %s after %s, above its capacity of %s, which cannot "
+                    "be.",
+                    pool, word_of(peaks[row], UNIT_BYTES).text,
+                    word_elapsed(elapsed_at(at->samples, row)).text,
+                    word_of(column_at(capacities, row), UNIT_BYTES).text);
+}
+
+/* "growth, requests": the pools that were not empty, as the service names them. */
+static void failing_names(const struct reading *reading, char *text, size_t room)
+{
+    const json_t *audit = json_object_get(reading->memory, "audit");
+    const json_t *failing = json_object_get(audit, "quiet_point_failing");
+    size_t i;
+    json_t *pool;
+    size_t used = 0;
+    text[0] = '\0';
+    json_array_foreach(failing, i, pool)
+    {
+        const char *name =
+            json_is_string(pool) ? json_string_value(pool) : member_text(pool, "pool");
+        int wrote = snprintf(text + used, room - used, "%s%s", i > 0 ? ", " : ": ", name);
+        if (wrote < 0 || (size_t)wrote >= room - used)
+            break;
+        used += (size_t)wrote;
+    }
+}
+
+static void audit_judge(struct findings *findings, const struct reading *reading)
+{
+    const struct table *samples = &reading->samples;
+    const double *mismatch = table_column(samples, "memory.audit.ledger_mismatch_bytes");
+    const double *failures = table_column(samples, "memory.audit.quiet_point_failures");
+    char pools[256];
+    size_t row = first_above(samples, mismatch, NULL, 0);
+    if (row < samples->rows)
+        finding_add(findings, "ledger_mismatch", "ledger", elapsed_at(samples, row),
+                    "The ledger and a walk over the pools disagreed by %s after %s, which is a bug "
+                    "of the service.",
+                    word_of(mismatch[row], UNIT_BYTES).text,
+                    word_elapsed(elapsed_at(samples, row)).text);
+    row = first_above(samples, failures, NULL, 0);
+    failing_names(reading, pools, sizeof pools);
+    if (row < samples->rows)
+        finding_add(
+            findings, "quiet_point_failed", "requests", elapsed_at(samples, row),
+            "Of the service's own quiet points %s failed, the first before %s: without a "
+            "request in flight a pool of requests was not empty%s.",
+            word_of(table_last(samples, "memory.audit.quiet_point_failures"), UNIT_COUNT).text,
+            word_elapsed(elapsed_at(samples, row)).text, pools);
+}
+
+/* What is not what it was in the first row that has it. */
+static size_t first_changed(const struct table *table, const char *name)
+{
+    const double *column = table_column(table, name);
+    double first = table_first(table, name);
+    for (size_t row = 0; column != NULL && row < table->rows; row++) {
+        if (!isnan(column[row]) && fabs(column[row] - first) > 0.5)
+            return row;
+    }
+    return table->rows;
+}
+
+static void kernel_judge(struct findings *findings, const struct reading *reading)
+{
+    const struct table *samples = &reading->samples;
+    const char *const starts[] = {"proc.start_ticks", "memory.start"};
+    size_t row = first_changed(samples, "memory.cgroup.events.oom_kill");
+    if (row < samples->rows)
+        finding_add(findings, "oom_kill", "process", elapsed_at(samples, row),
+                    "The kernel killed for want of memory in the server's cgroup, before %s.",
+                    word_elapsed(elapsed_at(samples, row)).text);
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        row = first_changed(samples, starts[i]);
+        if (row < samples->rows)
+            finding_add(findings, "server_restarted", "process", elapsed_at(samples, row),
+                        "Before %s the server was started anew: it is not the process that the run "
+                        "began with. A restart hides what went before.",
+                        word_elapsed(elapsed_at(samples, row)).text);
+    }
+}
+
+/* ---- the server's own verdict ---- */
+
+static bool is_fatal(const char *status, const char *code)
+{
+    bool suspected = strcmp(status, "leak_suspected") == 0 || strcmp(status, "ledger_error") == 0;
+    return suspected && strncmp(code, "pool_", 5) != 0 && strcmp(code, "slowing") != 0;
+}
+
+static void status_judge(struct findings *findings, const json_t *row)
+{
+    const json_t *reason = json_object_get(row, "reason");
+    const char *status = member_text(row, "status");
+    const char *code = member_text(reason, "code");
+    const char *what = member_text(reason, "pool");
+    double first = member_number(row, "first");
+    what = what[0] != '\0' ? what : member_text(reason, "figure");
+    if (is_fatal(status, code))
+        finding_add(findings, status, what, first,
+                    "The service itself said %s from %s on, in %.0f samples, of `%s`: %s (%s).",
+                    status, word_elapsed(first).text, member_number(row, "samples"),
+                    what[0] != '\0' ? what : "the whole", member_text(reason, "text"), code);
+    else
+        remark_add(findings, code[0] != '\0' ? code : status, what, first,
+                   "The service itself said %s between %s and %s, in %.0f samples%s%s%s: %s.",
+                   status, word_elapsed(first).text, word_elapsed(member_number(row, "last")).text,
+                   member_number(row, "samples"), what[0] != '\0' ? ", of `" : "", what,
+                   what[0] != '\0' ? "`" : "", member_text(reason, "text"));
+}
+
+static void statuses_judge(struct findings *findings, const struct reading *reading)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(reading->statuses, i, row) status_judge(findings, row);
+}
+
+/* ---- whether the run proves anything ---- */
+
+struct coverage {
+    struct findings *findings;
+    const struct table *samples;
+    double begun;
+    size_t kinds;
+};
+
+static void hostile_kind(void *context, const char *kind, const double *values)
+{
+    struct coverage *coverage = context;
+    char name[128];
+    (void)values;
+    snprintf(name, sizeof name, "driver.hostile.%s.begun", kind);
+    double begun = table_last(coverage->samples, name);
+    coverage->kinds++;
+    if (begun > 0)
+        coverage->begun += begun;
+    else
+        remark_add(coverage->findings, "not_covered", kind, NAN,
+                   "No hostile client of the kind %s was begun: the run says nothing about it.",
+                   kind);
+}
+
+static void sort_of_request(void *context, const char *sort, const double *values)
+{
+    struct coverage *coverage = context;
+    char name[128];
+    (void)values;
+    snprintf(name, sizeof name, "driver.requests.%s", sort);
+    if (!(table_last(coverage->samples, name) > 0))
+        remark_add(coverage->findings, "not_covered", sort, NAN,
+                   "No request of the sort %s was answered: the run says nothing about it.", sort);
+}
+
+static bool is_mayfly(const struct reading *reading)
+{
+    const char *dialect = member_text(reading->start, "dialect");
+    return dialect[0] == '\0' || strcmp(dialect, "mayfly") == 0;
+}
+
+static bool is_too_short(const struct reading *reading)
+{
+    return is_mayfly(reading) ? reading->quiets.rows < 2 : reading->samples.rows < 2;
+}
+
+static void hostile_judge(struct findings *findings, const struct reading *reading,
+                          struct coverage *coverage)
+{
+    if (!(member_number(reading->start, "hostile") > 0))
+        return;
+    table_each(&reading->samples, "driver.hostile.", ".begun", hostile_kind, coverage);
+    if (coverage->kinds < HOSTILE_COUNT)
+        remark_add(findings, "not_covered", "hostile", NAN,
+                   "The record knows %zu kinds of hostile clients of %d.", coverage->kinds,
+                   HOSTILE_COUNT);
+    if (coverage->begun == 0)
+        finding_add(findings, "proves_nothing", "hostile", NAN,
+                    "The run proves nothing: hostile clients were asked for, and not one was "
+                    "begun.");
+}
+
+static void coverage_judge(struct findings *findings, const struct reading *reading,
+                           const json_t *report)
+{
+    struct coverage coverage = {findings, &reading->samples, 0, 0};
+    double acknowledged = table_last(&reading->samples, "driver.acknowledged_samples");
+    if (is_too_short(reading))
+        return;
+    if (is_mayfly(reading) && !(acknowledged > 0))
+        finding_add(findings, "proves_nothing", "samples", NAN,
+                    "The run proves nothing: not one sample was acknowledged.");
+    if (is_mayfly(reading) && json_is_null(json_object_get(report, "conservation")))
+        finding_add(findings, "proves_nothing", "conservation", NAN,
+                    "The run proves nothing about sums: at no quiet point were they compared.");
+    table_each(&reading->samples, "driver.requests.", "", sort_of_request, &coverage);
+    hostile_judge(findings, reading, &coverage);
+}
+
+/* ---- all of it ---- */
+
+static void exact_judge(struct findings *findings, const struct reading *reading,
+                        const json_t *docker, json_t *report)
+{
+    struct peaks peaks = {findings, &reading->samples};
+    json_object_set_new(report, "invariants", checks_judge(findings, reading));
+    json_object_set_new(report, "conservation", sums_judge(findings, reading));
+    events_judge(findings, reading);
+    docker_judge(findings, docker);
+    kernel_judge(findings, reading);
+    resident_judge(findings, reading);
+    table_each(&reading->samples, "memory.pools.", ".peak_bytes", pool_peak_judge, &peaks);
+    audit_judge(findings, reading);
+}
+
+static void verdict_set(json_t *report, const struct reading *reading,
+                        const struct findings *findings)
+{
+    bool failed = json_array_size(findings->findings) > 0;
+    bool short_of = !failed && is_too_short(reading);
+    json_object_set_new(report, "verdict",
+                        json_string(failed     ? "fail"
+                                    : short_of ? "too_short"
+                                               : "pass"));
+    json_object_set_new(report, "exit_code", json_integer(failed ? 1 : short_of ? 2 : 0));
+    json_object_set_new(report, "state", json_string(run_state(reading)));
+    json_object_set_new(report, "findings", findings->findings);
+    json_object_set_new(report, "remarks", findings->remarks);
+}
+
+json_t *findings_judge(const struct reading *reading, const struct figures *figures,
+                       const json_t *docker)
+{
+    struct findings findings = {json_array(), json_array()};
+    json_t *report = json_pack("{s:s}", "schema", "soak-report/1");
+    json_object_set_new(report, "verdict", json_null()); /* its place is at the top */
+    exact_judge(&findings, reading, docker, report);
+    statuses_judge(&findings, reading);
+    json_object_set_new(report, "slopes", slopes_judge(&findings, figures));
+    json_object_set_new(report, "days", days_judge(&findings, figures, &reading->quiets));
+    coverage_judge(&findings, reading, report);
+    tables_add(report, &findings, reading, docker);
+    verdict_set(report, reading, &findings);
+    return report;
+}

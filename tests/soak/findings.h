@@ -1,0 +1,29 @@
+/*
+ * findings.h: the judgement of a run, the strongest evidence first.
+ *
+ *     1. exact        checks of quiet points, conservation, ends and restarts, peaks over limits
+ *     2. the server's own verdict
+ *     3. slopes       of what no pool bounds
+ *     4. first day against last
+ *     5. whether the run proves anything
+ *
+ * A run passes when nothing is found, fails when something is, and is too short with fewer than
+ * two quiet points.
+ */
+#ifndef SOAK_FINDINGS_H
+#define SOAK_FINDINGS_H
+
+#include "figures.h"
+#include "reading.h"
+
+/*
+ * The whole of report.json, "soak-report/1": verdict ("pass", "fail", "too_short"), exit_code,
+ * findings, remarks, and the tables they were drawn from. docker: what its engine says, or NULL.
+ */
+json_t *findings_judge(const struct reading *reading, const struct figures *figures,
+                       const json_t *docker);
+
+/* How the run ended: "finished", "stopped", "server_gone", or "running": nothing says it did. */
+const char *run_state(const struct reading *reading);
+
+#endif
