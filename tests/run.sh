@@ -74,7 +74,7 @@ need() {
     exit 1
 }
 
-need packages sh config/install-packages.sh build test
+need packages sh config/install-packages.sh build unit test
 wanted_builds=$wanted
 wanted=
 need build-release build $release gcc --buildtype=release

@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""wall.py: wall.sh's table, from the records of its runs.
+
+    wall.py WALL_BYTES DIR...     each with record.ndjson, and `server`: label, version, exit code and wall, a line each
+"""
+import json
+import os
+import statistics
+import sys
+
+MIB = 1 << 20
+KILLED = 137
+
+
+def lines_of(directory):
+    with open(os.path.join(directory, "record.ndjson"), encoding="utf-8") as file:
+        for line in file:
+            try:
+                yield json.loads(line)
+            except ValueError: # the last one, cut short
+                return
+
+
+def end_of(events, samples, code):
+    last = events[-1]["what"] if events else "nothing"
+    seconds = events[-1]["elapsed"] if last == "server_gone" else samples[-1]["elapsed"]
+    if last == "server_gone":
+        return f"{'killed' if code == KILLED else f'ended with {code}'} after {seconds:.0f} s"
+    return f"{last}, {seconds:.0f} s" + ("" if code == 0 else f", then ended with {code}")
+
+
+def row(directory):
+    with open(os.path.join(directory, "server"), encoding="utf-8") as file:
+        label, version, code, _ = file.read().split("\n")[:4]
+    records = list(lines_of(directory))
+    samples = [record for record in records if record["type"] == "sample" and record["proc"]]
+    events = [record for record in records if record["type"] == "event"]
+    driver = samples[-1]["driver"]
+    statuses = {int(status): count for status, count in driver["statuses"].items()}
+    refused = sum(count for status, count in statuses.items() if status in (413, 429, 503))
+    # An interval's own, and of these the middle one: percentiles cannot be averaged.
+    pushes = [sample["driver"]["latency"]["push"] for sample in samples]
+    p99 = [push["p99"] for push in pushes if push["count"]]
+    return [label, version, end_of(events, samples, int(code)),
+            f"{max(sample['proc']['hwm'] for sample in samples) / MIB:.1f}",
+            f"{sum(statuses.values()):,}", f"{refused:,}",
+            f"{sum(count for status, count in statuses.items() if status == 404):,}",
+            f"{driver['broken']:,}",
+            f"{statistics.median(p99) * 1000:.1f}" if p99 else "", f"{max(push['max'] or 0 for push in pushes) * 1000:.0f}"]
+
+
+def main():
+    wall, directories = int(sys.argv[1]), sys.argv[2:]
+    with open(os.path.join(directories[0], "server"), encoding="utf-8") as file:
+        kind = file.read().split("\n")[3]
+    start = next(lines_of(directories[0]))
+    print(f"wall {wall // MIB} MiB by {kind}, one after the other, {start['cpus']} CPUs, {start['kernel']}; "
+          f"seed {start['seed']}, {start['rate']:g} requests and {start['hostile']:g} hostile clients a second, "
+          f"{start['pods']} pods, new ones each {start['day'] / 24:g} s")
+    print("p99: of pushes, in each interval of a sample, the median of these; refused: 413, 429 and 503\n")
+    head = ["server", "version", "end", "peak RSS, MiB", "answered", "refused", "404", "no reply", "p99 push, ms",
+            "longest, ms"]
+    for cells in head, ["---"] * len(head), *(row(directory) for directory in directories):
+        print("| " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+#!/bin/sh
+# wall.sh: the same churn and the same hostile clients against mayfly and its peers, each behind the same wall of memory,
+# one after the other.
+#
+#     tests/bench/wall.sh [BUILD] [OUT_DIR]        build/release, build/wall; BUILD must have been built
+#
+#     mayfly-soak run ──> walled 128 MiB: mayfly, pushgateway, victoria-metrics ──> OUT_DIR/*/record.ndjson
+#                                                        OUT_DIR/wall.svg, a table <──┘
+#
+# mayfly and pushgateway are sent the same bytes from the same seed, to Pushgateway's paths; victoria-metrics the same
+# pods' samples to its import path. Pushgateway runs once as it comes and once with GOMEMLIMIT, by which Go collects its
+# garbage earlier; victoria-metrics sees the wall by itself and takes 60 % of it for its caches. mayfly has 100 MiB of the
+# 128. A peer that is not installed is left out (sh config/install-packages.sh bench).
+#
+# SOAK_DURATION (10m) is the time for each; SOAK_HOSTILE=0 leaves churn alone; SOAK_RATE, SOAK_PODS, SOAK_SEED as
+# `mayfly-soak run` has them. Servers and load share the machine, and nothing else should run on it.
+#
+# Exit: 0; 1 when mayfly did not see the end; 2 when something is not built.
+set -eu
+
+build=${1:-build/release}
+out=${2:-build/wall}
+here=$(dirname "$0")
+mayfly=$build/server/mayfly
+soak=$build/tests/soak/mayfly-soak
+wall=$((128 * 1048576))
+export SOAK_DURATION="${SOAK_DURATION:-10m}"
+server=
+
+for program in "$mayfly" "$soak"; do
+    [ -x "$program" ] || { echo "not built: $program" >&2; exit 2; }
+done
+
+stop() {
+    [ -z "$server" ] || kill "$server" 2>/dev/null || true
+}
+trap stop EXIT
+trap 'exit 130' INT TERM
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+answers() {
+    curl -s -o /dev/null --max-time 2 "http://$1/metrics"
+}
+
+# try NAME LABEL VERSION DIALECT TARGET OPERATOR COMMAND…: one server from start to end. A server that was killed leaves
+# 137, one that was asked to end its own code.
+try() {
+    name=$1 label=$2 version=$3 dialect=$4 target=$5 operator=$6
+    shift 6
+    rm -rf "${out:?}/$name"
+    mkdir -p "$out/$name"
+    echo "$label: $SOAK_DURATION" >&2
+    sh "$here/../soak/walled" $wall "$@" >"$out/$name/server.log" 2>&1 &
+    server=$!
+    attempts=100
+    until answers "$target" || [ $attempts = 0 ]; do
+        attempts=$((attempts - 1))
+        sleep 0.1
+    done
+    "$soak" run "$out/$name" --target "$target" --operator "$operator" --pid $server --dialect "$dialect" \
+        --commit "$version" >&2 || true
+    kill $server 2>/dev/null || true
+    code=0
+    wait $server 2>/dev/null || code=$?
+    server=
+    printf '%s\n' "$label" "$version" "$code" "$(sed -n 's/^walled: .* by //p' "$out/$name/server.log")" \
+        >"$out/$name/server"
+}
+
+try_mayfly() {
+    port=$(free_port)
+    operator_port=$(free_port)
+    try mayfly mayfly "$("$mayfly" --version | awk '{ print $NF }')" pushgateway \
+        127.0.0.1:"$port" 127.0.0.1:"$operator_port" \
+        "$mayfly" --memory 100MiB --listen 127.0.0.1:"$port" --operator-listen 127.0.0.1:"$operator_port"
+}
+
+debians() {
+    dpkg-query -W -f '${Version}' "$1" 2>/dev/null || echo unknown
+}
+
+# try_pushgateway NAME LABEL VARIABLE…; Debian's would keep what it holds in /var/lib
+try_pushgateway() {
+    command -v prometheus-pushgateway >/dev/null || return 0
+    name=$1 label=$2
+    shift 2
+    port=$(free_port)
+    try "$name" "$label" "$(debians prometheus-pushgateway)" pushgateway \
+        127.0.0.1:"$port" 127.0.0.1:"$port" \
+        env "$@" prometheus-pushgateway --web.listen-address=127.0.0.1:"$port" --log.level=error --persistence.file=
+}
+
+# What it is told on its log is what clients sent it: it would be all that is there.
+try_victoria() {
+    command -v victoria-metrics >/dev/null || return 0
+    port=$(free_port)
+    storage=$(mktemp -d)
+    try victoria-metrics victoria-metrics "$(debians victoria-metrics)" victoria-metrics \
+        127.0.0.1:"$port" 127.0.0.1:"$port" \
+        victoria-metrics -storageDataPath="$storage" -httpListenAddr=127.0.0.1:"$port" -loggerLevel=FATAL
+    rm -rf "$storage"
+}
+
+mkdir -p "$out"
+try_mayfly
+try_pushgateway pushgateway pushgateway
+try_pushgateway pushgateway-gomemlimit "pushgateway, GOMEMLIMIT=100MiB" GOMEMLIMIT=100MiB
+try_victoria
+
+runs=
+for name in mayfly pushgateway pushgateway-gomemlimit victoria-metrics; do
+    [ -e "$out/$name/server" ] && runs="$runs $out/$name"
+done
+# shellcheck disable=SC2086 # words
+python3 "$here/wall.py" $wall $runs | tee "$out/wall.txt"
+set --
+for run in $runs; do
+    set -- "$@" "$(head -n 1 "$run/server")=$run"
+done
+"$soak" wall "$out/wall.svg" "$@"
+[ "$(sed -n 3p "$out/mayfly/server")" = 0 ] && grep -q '"what":"finished"' "$out/mayfly/record.ndjson"
