@@ -13,7 +13,7 @@ static double pushed_of(const struct soak_sum *sum, enum held_what what)
 
 static double total_of(const struct held_metric *metric, enum held_what what)
 {
-    return metric->live[what] + metric->overflow[what] + (what == HELD_SUM ? metric->ended_sum : 0);
+    return metric->live[what] + metric->overflow[what] + metric->ended[what];
 }
 
 bool conservation_begin(struct conservation *conservation, const struct soak_options *options,
@@ -53,12 +53,6 @@ static void intervals_go_on(struct conservation *conservation, const struct soak
 
 /* ---- totals ---- */
 
-/* Whether the count includes that of series that ended, which the service does not tell. */
-static bool is_whole(const struct held_metric *metric, enum held_what what)
-{
-    return what == HELD_SUM || metric->ended_series == 0;
-}
-
 static double difference(const struct conservation *conservation, const struct soak_sum *sums,
                          const struct held *held, int i, enum held_what what)
 {
@@ -73,7 +67,7 @@ static void excuse(struct conservation *conservation, const struct soak_sum *sum
     for (int i = 0; i < SOAK_METRICS; i++)
         for (enum held_what what = 0; what < HELD_WHATS; what++) {
             double more = difference(conservation, sums, held, i, what);
-            if (is_whole(&held->metrics[i], what) && more > conservation->excused[i][what])
+            if (more > conservation->excused[i][what])
                 conservation->excused[i][what] = more;
         }
 }
@@ -81,9 +75,7 @@ static void excuse(struct conservation *conservation, const struct soak_sum *sum
 static bool total_is_ok(const struct conservation *conservation, const struct soak_sum *sums,
                         const struct held *held, int i, enum held_what what)
 {
-    double more = difference(conservation, sums, held, i, what) - conservation->excused[i][what];
-
-    return is_whole(&held->metrics[i], what) ? more == 0 : more <= 0;
+    return difference(conservation, sums, held, i, what) == conservation->excused[i][what];
 }
 
 static bool totals_are_ok(const struct conservation *conservation, const struct soak_sum *sums,
@@ -103,14 +95,11 @@ static json_t *total_json(const struct conservation *conservation, const struct 
 {
     const struct held_metric *metric = &held->metrics[i];
     double more = difference(conservation, sums, held, i, what) - conservation->excused[i][what];
-    json_t *recycled = what == HELD_SUM         ? json_real(metric->ended_sum)
-                       : is_whole(metric, what) ? json_real(0)
-                                                : json_null();
 
-    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:o, s:I, s:f, s:f, s:f, s:b}", "metric",
+    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:b}", "metric",
                      sums[i].metric, "what", held_what_names[what], "acknowledged",
                      pushed_of(&sums[i], what), "held", metric->live[what], "overflow",
-                     metric->overflow[what], "recycled", recycled, "recycled_series",
+                     metric->overflow[what], "recycled", metric->ended[what], "recycled_series",
                      (json_int_t)metric->ended_series, "before", conservation->before[i][what],
                      "excused", conservation->excused[i][what], "difference", more, "ok",
                      total_is_ok(conservation, sums, held, i, what));

@@ -96,7 +96,8 @@ static void read_ended(const struct soak_sum *sums, const json_t *row, struct he
     for (int i = 0; i < SOAK_METRICS && name != NULL; i++)
         if (strcmp(name, sums[i].metric) == 0) {
             struct held_metric *metric = &held->metrics[i];
-            metric->ended_sum = json_number_value(json_object_get(row, "recycled_sum"));
+            metric->ended[HELD_SUM] = json_number_value(json_object_get(row, "recycled_sum"));
+            metric->ended[HELD_COUNT] = json_number_value(json_object_get(row, "recycled_count"));
             metric->ended_series =
                 (uint64_t)json_integer_value(json_object_get(row, "recycled_series"));
         }

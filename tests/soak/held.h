@@ -5,9 +5,7 @@
  *                                                 and of the overflow series, apart
  *     GET /v1/cardinality ──────────────────────> what recycled and expired series had come to
  *
- * Of series that ended the service tells the sum, not the count of a histogram's values: where a
- * metric has lost series, its counts are only known to be no more than what was acknowledged. And
- * it tells the 20 metrics with most series: there must not be more.
+ * The latter tells the 20 metrics with most series: there must not be more.
  *
  * Threads: one. Memory: a line.
  */
@@ -31,7 +29,7 @@ bool held_is_told(enum soak_kind kind, enum held_what what);
 struct held_metric {
     double live[HELD_WHATS];     /* series that live */
     double overflow[HELD_WHATS]; /* the overflow series */
-    double ended_sum;            /* of series that were recycled or have expired */
+    double ended[HELD_WHATS];    /* series that were recycled or have expired */
     uint64_t ended_series;
 };
 
