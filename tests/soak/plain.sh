@@ -1,7 +1,7 @@
 #!/bin/sh
 # plain.sh [--memory 64MiB] [--wall 80MiB] BUILD_DIR DIR [run options...]: a whole soak, without
-# Docker: mayfly behind a wall, the run, the report. Exits with the report's code; 1 when there is
-# none, since the run could not end.
+# Docker: mayfly behind a wall, the run, the report. Exits with the report's code; with 1 where that
+# is 0 but the run or mayfly itself ended badly. DIR is one run's: begin with a new one.
 #
 #     walled BYTES mayfly <── load, questions ── mayfly-soak run ──> DIR/record.ndjson ──> report
 #
@@ -15,7 +15,7 @@ memory=64MiB
 wall=80MiB
 
 usage() {
-    sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '$d' >&2
+    sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
@@ -67,6 +67,7 @@ stop() {
 trap stop EXIT
 trap 'stop; exit 1' INT TERM
 
+: >"$folder/mayfly.log" # to be read from before it is written
 walled=
 [ "$wall" = none ] || walled="sh $here/walled $(bytes_of "$wall")"
 # unquoted: words
