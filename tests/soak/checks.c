@@ -17,7 +17,7 @@ struct cause {
 };
 
 static const struct cause causes[] = {
-    {"quiet_point", "quiet_point_failed", "requests"},
+    {"quiet_point", "quiet_point_failed", "quiet_points"},
     {"ledger", "ledger_mismatch", "ledger"},
     {"oom", "oom_kill", "process"},
     {"thread", "threads_grew", "threads"},
@@ -29,18 +29,6 @@ static const struct cause causes[] = {
     {"hwm", "memory_exceeded", "rss"},
     {"start", "server_restarted", "process"},
 };
-
-const json_t *pool_find(const struct reading *reading, const char *name)
-{
-    size_t i;
-    json_t *pool;
-    json_array_foreach(json_object_get(reading->memory, "pools"), i, pool)
-    {
-        if (strcmp(member_text(pool, "name"), name) == 0)
-            return pool;
-    }
-    return NULL;
-}
 
 /* The pool of a check named POOL_live_bytes and the like. */
 static const json_t *pool_of(const struct reading *reading, const char *check)
@@ -113,8 +101,9 @@ static void invariant_count(json_t *row, const json_t *point, const json_t *chec
 
 struct failure {
     struct cause cause;
-    const json_t *point; /* the first at which it failed */
-    const json_t *check; /* what failed there, worst as far as is known */
+    const json_t *point;      /* the first at which it failed */
+    const json_t *check;      /* what failed there, worst as far as is known */
+    const json_t *last_point; /* and the last one */
     const json_t *last_check;
     size_t points;
 };
@@ -131,8 +120,7 @@ static const json_t *worst_at(const struct reading *reading, const json_t *point
     size_t i;
     json_t *check;
     const json_t *worst = NULL;
-    json_array_foreach(json_object_get(point, "checks"), i, check)
-    {
+    json_array_foreach (json_object_get(point, "checks"), i, check) {
         struct cause other = cause_of(reading, member_text(check, "name"));
         if (json_is_true(json_object_get(check, "ok")) || strcmp(other.code, cause->code) != 0 ||
             strcmp(other.what, cause->what) != 0)
@@ -151,8 +139,7 @@ static struct failure failure_of(const struct reading *reading, const struct cau
     struct failure failure = {.cause = *cause};
     size_t i;
     json_t *point;
-    json_array_foreach(reading->points, i, point)
-    {
+    json_array_foreach (reading->points, i, point) {
         const json_t *worst = worst_at(reading, point, cause);
         if (worst == NULL)
             continue;
@@ -160,6 +147,7 @@ static struct failure failure_of(const struct reading *reading, const struct cau
             failure.point = point;
             failure.check = worst;
         }
+        failure.last_point = point;
         failure.last_check = worst;
     }
     return failure;
@@ -174,57 +162,93 @@ static const json_t *rows_of(const json_t *point, const char *member, const char
     return json_is_array(kept) ? kept : json_object_get(kept, rows);
 }
 
-static const json_t *grown_most(const json_t *rows)
+/* Pools of these lifetimes fill under any load, up to their capacity: they are nobody's culprit. */
+static bool is_meant_to_fill(const struct reading *reading, const char *pool)
+{
+    const char *lifetime = member_text(pool_find(reading, pool), "lifetime");
+    return strcmp(lifetime, "series") == 0 || strcmp(lifetime, "window") == 0 ||
+           strcmp(lifetime, "cached") == 0;
+}
+
+static double grown_by(const json_t *row)
+{
+    return member_number(row, "live_bytes_diff");
+}
+
+static const json_t *pool_grown_most(const struct reading *reading, const json_t *rows)
 {
     size_t i;
     json_t *row;
     const json_t *most = NULL;
-    json_array_foreach(rows, i, row)
-    {
-        double grown = member_number(row, "live_bytes_diff");
-        if (grown > 0 && !(grown <= member_number(most, "live_bytes_diff")))
+    json_array_foreach (rows, i, row) {
+        if (!is_meant_to_fill(reading, member_text(row, "pool")) && grown_by(row) > 0 &&
+            !(grown_by(row) <= grown_by(most)))
             most = row;
     }
     return most;
 }
 
-/* The doctor numbers what is wrong: its first sentence of all, without its line ends. */
-static void doctor_tell(FILE *out, const char *doctor)
+/* The line that had taken most, but for the store's, which takes what is meant to fill. */
+static const json_t *site_grown_most(const json_t *rows)
 {
-    const char *at = strstr(doctor, "\n1. ");
-    size_t left = 240;
+    size_t i;
+    json_t *row;
+    const json_t *most = NULL;
+    json_array_foreach (rows, i, row) {
+        bool of_store = strncmp(member_text(row, "site"), "lib/store/", 10) == 0;
+        if (!of_store && grown_by(row) > 0 && !(grown_by(row) <= grown_by(most)))
+            most = row;
+    }
+    return most;
+}
+
+/* What the doctor numbers and begins with that name: one paragraph, without its line ends. */
+static void doctor_tell(FILE *out, const char *doctor, const char *what)
+{
+    char begins[128];
+    snprintf(begins, sizeof begins, ". %s: ", what);
+    const char *at = strstr(doctor, begins);
+    size_t left = 400;
     if (at == NULL)
         return;
     fputs(" In the service's own words: ", out);
-    for (at += 4; *at != '\0' && left > 0; left--, at++) {
-        if (at[0] == '\n' && (at[1] == '\n' || (at[1] >= '0' && at[1] <= '9')))
+    for (at += 2; *at != '\0' && left > 0; left--, at++) {
+        if (strcmp(at, "\n") == 0 || strncmp(at, "\n\n", 2) == 0)
             break;
-        if (strcmp(at, "\n") == 0)
-            break;
-        if (*at == '\n' && at[1] == ' ') {
+        if (*at == '\n') {
             fputs("; ", out);
             at += strspn(at + 1, " ");
         } else {
-            fputc(*at == '\n' ? ' ' : *at, out);
+            fputc(*at, out);
         }
     }
     fputs(*at != '\0' && left == 0 ? "\342\200\246" : ".", out);
 }
 
-static void culprit_tell(FILE *out, const json_t *point)
+/* A tenth of what leaked may be anybody's: a site below that is not named. */
+static void site_tell(FILE *out, const json_t *point, double leaked)
 {
-    const json_t *pool = grown_most(rows_of(point, "diff", "rows"));
-    const json_t *site = grown_most(rows_of(point, "sites", "sites"));
-    if (pool != NULL)
-        fprintf(out, " What had grown most since the first quiet point was `%s`, by %s.",
-                member_text(pool, "pool"),
-                word_of(member_number(pool, "live_bytes_diff"), UNIT_BYTES).text);
-    if (site != NULL)
-        fprintf(out, " The line of the source that had taken most of it: `%s`, %s in %s objects.",
-                member_text(site, "site"),
-                word_of(member_number(site, "live_bytes_diff"), UNIT_BYTES).text,
+    const json_t *site = site_grown_most(rows_of(point, "sites", "sites"));
+    if (grown_by(site) > leaked / 10)
+        fprintf(out, " The line of the source that had taken most: `%s`, %s in %s objects.",
+                member_text(site, "site"), word_of(grown_by(site), UNIT_BYTES).text,
                 word_of(member_number(site, "live_objects_diff"), UNIT_COUNT).text);
-    doctor_tell(out, member_text(point, "doctor"));
+}
+
+/* From the last point at which it failed: there is most of it then. */
+static void culprit_tell(FILE *out, const struct reading *reading, const struct failure *failure)
+{
+    const char *what = failure->cause.what;
+    const json_t *point = failure->last_point;
+    const json_t *row = pool_grown_most(reading, rows_of(point, "diff", "rows"));
+    if (row != NULL && strcmp(member_text(row, "pool"), what) == 0)
+        fprintf(out,
+                " In the service's own difference since the first quiet point it stands first, "
+                "but for pools that are meant to fill: %s.",
+                word_of(grown_by(row), UNIT_BYTES).text);
+    if (row != NULL && pool_find(reading, what) != NULL)
+        site_tell(out, point, grown_by(row));
+    doctor_tell(out, member_text(point, "doctor"), what);
 }
 
 /* ---- sentences ---- */
@@ -319,7 +343,7 @@ static void failure_tell(struct findings *findings, const struct reading *readin
         fprintf(out, " So it was at %zu of %zu quiet points, at the last of them %s.",
                 failure->points, json_array_size(reading->points),
                 got_of(failure->last_check).text);
-    culprit_tell(out, failure->point);
+    culprit_tell(out, reading, failure);
     fclose(out);
     finding_add(findings, code, failure->cause.what, member_number(failure->point, "elapsed"), "%s",
                 text);
@@ -330,8 +354,7 @@ static void point_judge(struct findings *findings, const struct reading *reading
 {
     size_t i;
     json_t *check;
-    json_array_foreach(json_object_get(point, "checks"), i, check)
-    {
+    json_array_foreach (json_object_get(point, "checks"), i, check) {
         const char *name = member_text(check, "name");
         invariant_count(invariant_row(table, places, name), point, check);
         if (json_is_true(json_object_get(check, "ok")))
@@ -350,7 +373,7 @@ json_t *checks_judge(struct findings *findings, const struct reading *reading)
     json_t *places = json_object();
     size_t i;
     json_t *point;
-    json_array_foreach(reading->points, i, point)
+    json_array_foreach (reading->points, i, point)
         point_judge(findings, reading, table, places, point);
     json_decref(places);
     return table;
@@ -408,7 +431,8 @@ static void rows_tell(struct findings *findings, const json_t *point, const json
 {
     size_t i;
     json_t *row;
-    json_array_foreach(rows, i, row) tell(findings, point, row);
+    json_array_foreach (rows, i, row)
+        tell(findings, point, row);
 }
 
 /* The table is the last point's, the findings are of any. */
@@ -417,8 +441,7 @@ json_t *sums_judge(struct findings *findings, const struct reading *reading)
     size_t i;
     json_t *point;
     json_t *table = NULL;
-    json_array_foreach(reading->points, i, point)
-    {
+    json_array_foreach (reading->points, i, point) {
         json_t *kept = json_object_get(point, "conservation");
         samples_tell(findings, point, json_object_get(kept, "samples"));
         rows_tell(findings, point, json_object_get(kept, "totals"), total_tell);

@@ -18,7 +18,4 @@
 json_t *checks_judge(struct findings *findings, const struct reading *reading);
 json_t *sums_judge(struct findings *findings, const struct reading *reading);
 
-/* The pool that is named `name` in the latest /memory document; NULL: none. */
-const json_t *pool_find(const struct reading *reading, const char *name);
-
 #endif

@@ -8,28 +8,27 @@
 #define PARTS_OF_A_DAY 24
 #define REQUESTS_LEAST 100
 
-#define MEMORY_A_DAY                                                                               \
-    {                                                                                              \
-        0.01, 0                                                                                    \
-    } /* and so many bytes, which slopes.c knows */
-#define MEMORY_AT_END                                                                              \
-    {                                                                                              \
-        0.02, 256 * 1024.0                                                                         \
-    }
+/* Sanitizers map a shadow of all addresses: tens of TiB, which nobody else does. */
+#define SANITIZED_VIRTUAL_BYTES 0x1p43
 
 const struct figure_row figure_rows[FIGURE_COUNT] = {
-    [FIGURE_HEAP] = {"malloc_unexplained", "heap memory that no open connection explains",
-                     UNIT_BYTES, MEMORY_A_DAY, MEMORY_AT_END},
-    [FIGURE_MALLOC] = {"malloc_in_use", "what malloc holds", UNIT_BYTES, MEMORY_A_DAY,
-                       MEMORY_AT_END},
-    [FIGURE_UNACCOUNTED] = {"unaccounted", "resident memory that no part of the plan explains",
-                            UNIT_BYTES, MEMORY_A_DAY, MEMORY_AT_END},
-    [FIGURE_ANON] = {"rss_anon", "anonymous resident memory", UNIT_BYTES, MEMORY_A_DAY,
-                     MEMORY_AT_END},
-    [FIGURE_RSS] = {"rss", "resident memory", UNIT_BYTES, MEMORY_A_DAY, MEMORY_AT_END},
+    [FIGURE_HEAP] = {"malloc_unexplained",
+                     "heap memory that no open connection explains",
+                     UNIT_BYTES,
+                     {0.01, 0},
+                     {0.02, 0x1p18}},
+    [FIGURE_MALLOC] = {"malloc_in_use", "what malloc holds", UNIT_BYTES, {0.01, 0}, {0.02, 0x1p18}},
+    [FIGURE_UNACCOUNTED] = {"unaccounted",
+                            "resident memory that no part of the plan explains",
+                            UNIT_BYTES,
+                            {0.01, 0},
+                            {0.02, 0x1p18}},
+    [FIGURE_ANON] =
+        {"rss_anon", "anonymous resident memory", UNIT_BYTES, {0.01, 0}, {0.02, 0x1p18}},
+    [FIGURE_RSS] = {"rss", "resident memory", UNIT_BYTES, {0.01, 0}, {0.02, 0x1p18}},
     [FIGURE_DESCRIPTORS] =
-        {"open_fds", "the number of open descriptors", UNIT_COUNT, {0, 1}, {0, 0}},
-    [FIGURE_THREADS] = {"threads", "the number of threads", UNIT_COUNT, {0, 1}, {0, 0}},
+        {"open_fds", "the number of open descriptors", UNIT_COUNT, {0, 1}, {0, 0.5}},
+    [FIGURE_THREADS] = {"threads", "the number of threads", UNIT_COUNT, {0, 1}, {0, 0.5}},
     [FIGURE_PUSH] =
         {"push_p99", "the slowest hundredth of pushes", UNIT_SECONDS, {0.1, 1e-3}, {1, 5e-3}},
     [FIGURE_QUERY] =
@@ -67,6 +66,38 @@ static const double *first_of(const struct table *table, const char *name, const
     return column != NULL ? column : table_column(table, other);
 }
 
+struct store {
+    const struct reading *reading;
+    double *live;
+};
+
+static void store_add(void *context, const char *pool, const double *values)
+{
+    struct store *store = context;
+    if (strcmp(member_text(pool_find(store->reading, pool), "lifetime"), "series") != 0)
+        return;
+    for (size_t row = 0; row < store->reading->samples.rows; row++)
+        store->live[row] += isnan(values[row]) ? 0 : values[row];
+}
+
+/* A store that fills makes scrapes and questions dearer, which is no ageing. */
+static double settled_of(const struct reading *reading)
+{
+    const struct table *table = &reading->samples;
+    struct store store = {reading, heap_take(NULL, (table->rows + 1) * sizeof(double))};
+    double most = 0;
+    size_t row = 0;
+    for (size_t i = 0; i < table->rows; i++)
+        store.live[i] = 0;
+    table_each(table, "memory.pools.", ".live_bytes", store_add, &store);
+    for (size_t i = 0; i < table->rows; i++)
+        most = fmax(most, store.live[i]);
+    while (row + 1 < table->rows && store.live[row] < 0.9 * most)
+        row++;
+    free(store.live);
+    return column_at(table_column(table, "elapsed"), row);
+}
+
 static double day_of(const struct reading *reading)
 {
     double day = member_number(reading->start, "day");
@@ -82,6 +113,9 @@ struct figures figures_make(const struct reading *reading)
         .elapsed = table_column(table, "elapsed"),
         .day = day_of(reading),
         .first_quiet = table_first(&reading->quiets, "elapsed"),
+        .settled = settled_of(reading),
+        .resident_counts =
+            !(table_max(table, "memory.process.virtual_bytes") > SANITIZED_VIRTUAL_BYTES),
         .values =
             {
                 [FIGURE_HEAP] = table_column(table, "memory.process.malloc.unexplained_bytes"),

@@ -36,8 +36,8 @@ struct figure_row {
     const char *name;
     const char *title; /* as it stands in the middle of a sentence */
     enum unit unit;
-    struct trend_rule a_day;  /* growth beyond both is a finding: relative to the level */
-    struct trend_rule at_end; /* the last day's median above the first's likewise; 0 and 0: any */
+    struct trend_rule a_day;  /* growth beyond both is a finding; of bytes slopes.c has the least */
+    struct trend_rule at_end; /* the last day's median above the first's likewise */
 };
 
 extern const struct figure_row figure_rows[FIGURE_COUNT];
@@ -45,8 +45,10 @@ extern const struct figure_row figure_rows[FIGURE_COUNT];
 struct figures {
     size_t rows;
     const double *elapsed;
-    double day;                         /* seconds, of the simulated day */
-    double first_quiet;                 /* when the first quiet point was; NAN: none */
+    double day;           /* seconds, of the simulated day */
+    double first_quiet;   /* when the first quiet point was; NAN: none */
+    double settled;       /* since when the store holds nine tenths of what it ever held */
+    bool resident_counts; /* no: it is the shadow of a sanitizer */
     const double *values[FIGURE_COUNT]; /* NULL: not recorded */
     double *cpu;
 };

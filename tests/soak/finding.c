@@ -22,8 +22,7 @@ static bool has(const json_t *list, const char *code, const char *what)
 {
     size_t i;
     json_t *row;
-    json_array_foreach(list, i, row)
-    {
+    json_array_foreach (list, i, row) {
         if (strcmp(member_text(row, "code"), code) == 0 &&
             strcmp(member_text(row, "what"), what) == 0)
             return true;

@@ -37,8 +37,7 @@ static void events_judge(struct findings *findings, const struct reading *readin
 {
     size_t i;
     json_t *event;
-    json_array_foreach(reading->events, i, event)
-    {
+    json_array_foreach (reading->events, i, event) {
         const char *what = member_text(event, "what");
         const char *text = member_text(event, "text");
         double since = member_number(event, "elapsed");
@@ -150,8 +149,7 @@ static void failing_names(const struct reading *reading, char *text, size_t room
     json_t *pool;
     size_t used = 0;
     text[0] = '\0';
-    json_array_foreach(failing, i, pool)
-    {
+    json_array_foreach (failing, i, pool) {
         const char *name =
             json_is_string(pool) ? json_string_value(pool) : member_text(pool, "pool");
         int wrote = snprintf(text + used, room - used, "%s%s", i > 0 ? ", " : ": ", name);
@@ -178,7 +176,7 @@ static void audit_judge(struct findings *findings, const struct reading *reading
     failing_names(reading, pools, sizeof pools);
     if (row < samples->rows)
         finding_add(
-            findings, "quiet_point_failed", "requests", elapsed_at(samples, row),
+            findings, "quiet_point_failed", "quiet_points", elapsed_at(samples, row),
             "Of the service's own quiet points %s failed, the first before %s: without a "
             "request in flight a pool of requests was not empty%s.",
             word_of(table_last(samples, "memory.audit.quiet_point_failures"), UNIT_COUNT).text,
@@ -224,41 +222,89 @@ static bool is_fatal(const char *status, const char *code)
     return suspected && strncmp(code, "pool_", 5) != 0 && strcmp(code, "slowing") != 0;
 }
 
-static void status_judge(struct findings *findings, const json_t *row)
+static const char *subject_of(const json_t *row)
 {
     const json_t *reason = json_object_get(row, "reason");
+    const char *pool = member_text(reason, "pool");
+    return pool[0] != '\0' ? pool : member_text(reason, "figure");
+}
+
+static const char *code_of(const json_t *row)
+{
+    const char *code = member_text(json_object_get(row, "reason"), "code");
+    return code[0] != '\0' ? code : member_text(row, "status");
+}
+
+static const char *words_of(const json_t *row)
+{
+    return member_text(json_object_get(row, "reason"), "text");
+}
+
+/* "`series`, `labels` (beyond ...), `sets` (...)": what follows with the same words stands
+ * together. */
+static void subject_tell(FILE *out, const json_t *row, const json_t *before)
+{
+    bool same = before != NULL && strcmp(words_of(before), words_of(row)) == 0;
+    if (before != NULL && !same)
+        fprintf(out, " (%s)", words_of(before));
+    fprintf(out, "%s`%s`", before != NULL ? ", " : "", subject_of(row));
+}
+
+/* All that was said with one code is one remark: of these pools, between these times. */
+static void said_remark(struct findings *findings, const json_t *statuses, const char *code)
+{
+    char text[1024] = "";
+    FILE *out = fmemopen(text, sizeof text, "w");
+    double first = INFINITY;
+    double last = 0;
+    const json_t *before = NULL;
+    size_t i;
+    json_t *row;
+    json_array_foreach (statuses, i, row) {
+        if (strcmp(code_of(row), code) != 0 || is_fatal(member_text(row, "status"), code))
+            continue;
+        subject_tell(out, row, before);
+        before = row;
+        first = fmin(first, member_number(row, "first"));
+        last = fmax(last, member_number(row, "last"));
+    }
+    fprintf(out, " (%s)", words_of(before));
+    fclose(out);
+    remark_add(findings, code, "service", first,
+               "Between %s and %s the service itself said %s of %s.", word_elapsed(first).text,
+               word_elapsed(last).text, code, text);
+}
+
+static void status_judge(struct findings *findings, const json_t *statuses, const json_t *row)
+{
     const char *status = member_text(row, "status");
-    const char *code = member_text(reason, "code");
-    const char *what = member_text(reason, "pool");
+    const char *code = code_of(row);
+    const char *what = subject_of(row);
     double first = member_number(row, "first");
-    what = what[0] != '\0' ? what : member_text(reason, "figure");
     if (is_fatal(status, code))
         finding_add(findings, status, what, first,
                     "The service itself said %s from %s on, in %.0f samples, of `%s`: %s (%s).",
                     status, word_elapsed(first).text, member_number(row, "samples"),
-                    what[0] != '\0' ? what : "the whole", member_text(reason, "text"), code);
+                    what[0] != '\0' ? what : "the whole", words_of(row), code);
     else
-        remark_add(findings, code[0] != '\0' ? code : status, what, first,
-                   "The service itself said %s between %s and %s, in %.0f samples%s%s%s: %s.",
-                   status, word_elapsed(first).text, word_elapsed(member_number(row, "last")).text,
-                   member_number(row, "samples"), what[0] != '\0' ? ", of `" : "", what,
-                   what[0] != '\0' ? "`" : "", member_text(reason, "text"));
+        said_remark(findings, statuses, code);
 }
 
 static void statuses_judge(struct findings *findings, const struct reading *reading)
 {
     size_t i;
     json_t *row;
-    json_array_foreach(reading->statuses, i, row) status_judge(findings, row);
+    json_array_foreach (reading->statuses, i, row)
+        status_judge(findings, reading->statuses, row);
 }
 
 /* ---- whether the run proves anything ---- */
 
 struct coverage {
-    struct findings *findings;
     const struct table *samples;
     double begun;
     size_t kinds;
+    FILE *missing; /* names of what was never begun or answered */
 };
 
 static void hostile_kind(void *context, const char *kind, const double *values)
@@ -272,20 +318,17 @@ static void hostile_kind(void *context, const char *kind, const double *values)
     if (begun > 0)
         coverage->begun += begun;
     else
-        remark_add(coverage->findings, "not_covered", kind, NAN,
-                   "No hostile client of the kind %s was begun: the run says nothing about it.",
-                   kind);
+        fprintf(coverage->missing, " `%s`", kind);
 }
 
 static void sort_of_request(void *context, const char *sort, const double *values)
 {
-    struct coverage *coverage = context;
+    const struct coverage *coverage = context;
     char name[128];
     (void)values;
     snprintf(name, sizeof name, "driver.requests.%s", sort);
     if (!(table_last(coverage->samples, name) > 0))
-        remark_add(coverage->findings, "not_covered", sort, NAN,
-                   "No request of the sort %s was answered: the run says nothing about it.", sort);
+        fprintf(coverage->missing, " `%s`", sort);
 }
 
 static bool is_mayfly(const struct reading *reading)
@@ -305,20 +348,34 @@ static void hostile_judge(struct findings *findings, const struct reading *readi
     if (!(member_number(reading->start, "hostile") > 0))
         return;
     table_each(&reading->samples, "driver.hostile.", ".begun", hostile_kind, coverage);
-    if (coverage->kinds < HOSTILE_COUNT)
-        remark_add(findings, "not_covered", "hostile", NAN,
-                   "The record knows %zu kinds of hostile clients of %d.", coverage->kinds,
-                   HOSTILE_COUNT);
     if (coverage->begun == 0)
         finding_add(findings, "proves_nothing", "hostile", NAN,
                     "The run proves nothing: hostile clients were asked for, and not one was "
                     "begun.");
+    else if (coverage->kinds < HOSTILE_COUNT)
+        remark_add(findings, "not_covered", "hostile", NAN,
+                   "The record knows %zu kinds of hostile clients of %d.", coverage->kinds,
+                   HOSTILE_COUNT);
+}
+
+static void mix_judge(struct findings *findings, const struct reading *reading)
+{
+    char missing[512] = "";
+    struct coverage coverage = {.samples = &reading->samples,
+                                .missing = fmemopen(missing, sizeof missing, "w")};
+    table_each(&reading->samples, "driver.requests.", "", sort_of_request, &coverage);
+    hostile_judge(findings, reading, &coverage);
+    fclose(coverage.missing);
+    if (missing[0] != '\0')
+        remark_add(findings, "not_covered", "mix", NAN,
+                   "Of these sorts of requests and kinds of hostile clients there was none, and "
+                   "the run says nothing about them:%s.",
+                   missing);
 }
 
 static void coverage_judge(struct findings *findings, const struct reading *reading,
                            const json_t *report)
 {
-    struct coverage coverage = {findings, &reading->samples, 0, 0};
     double acknowledged = table_last(&reading->samples, "driver.acknowledged_samples");
     if (is_too_short(reading))
         return;
@@ -328,14 +385,21 @@ static void coverage_judge(struct findings *findings, const struct reading *read
     if (is_mayfly(reading) && json_is_null(json_object_get(report, "conservation")))
         finding_add(findings, "proves_nothing", "conservation", NAN,
                     "The run proves nothing about sums: at no quiet point were they compared.");
-    table_each(&reading->samples, "driver.requests.", "", sort_of_request, &coverage);
-    hostile_judge(findings, reading, &coverage);
+    mix_judge(findings, reading);
+}
+
+static void sanitized_remark(struct findings *findings, const struct figures *figures)
+{
+    if (!figures->resident_counts)
+        remark_add(findings, "sanitized", "rss", NAN,
+                   "The service is a build with sanitizers, by its address space. Their shadow is "
+                   "resident, so resident memory is not judged.");
 }
 
 /* ---- all of it ---- */
 
 static void exact_judge(struct findings *findings, const struct reading *reading,
-                        const json_t *docker, json_t *report)
+                        const struct figures *figures, const json_t *docker, json_t *report)
 {
     struct peaks peaks = {findings, &reading->samples};
     json_object_set_new(report, "invariants", checks_judge(findings, reading));
@@ -343,7 +407,8 @@ static void exact_judge(struct findings *findings, const struct reading *reading
     events_judge(findings, reading);
     docker_judge(findings, docker);
     kernel_judge(findings, reading);
-    resident_judge(findings, reading);
+    if (figures->resident_counts)
+        resident_judge(findings, reading);
     table_each(&reading->samples, "memory.pools.", ".peak_bytes", pool_peak_judge, &peaks);
     audit_judge(findings, reading);
 }
@@ -369,11 +434,12 @@ json_t *findings_judge(const struct reading *reading, const struct figures *figu
     struct findings findings = {json_array(), json_array()};
     json_t *report = json_pack("{s:s}", "schema", "soak-report/1");
     json_object_set_new(report, "verdict", json_null()); /* its place is at the top */
-    exact_judge(&findings, reading, docker, report);
+    exact_judge(&findings, reading, figures, docker, report);
     statuses_judge(&findings, reading);
     json_object_set_new(report, "slopes", slopes_judge(&findings, figures));
     json_object_set_new(report, "days", days_judge(&findings, figures, &reading->quiets));
     coverage_judge(&findings, reading, report);
+    sanitized_remark(&findings, figures);
     tables_add(report, &findings, reading, docker);
     verdict_set(report, reading, &findings);
     return report;

@@ -29,11 +29,12 @@ static const char style[] =
     "ol,ul{padding-left:22px;margin:8px 0}li{margin:7px 0}"
     "code{font:13px ui-monospace,'DejaVu Sans Mono',monospace;overflow-wrap:anywhere}"
     "pre{background:var(--paper);border:1px solid var(--line);border-radius:6px;padding:10px;"
-    "overflow-x:auto;font:12.5px/1.45 ui-monospace,'DejaVu Sans Mono',monospace}"
+    "white-space:pre-wrap;overflow-wrap:anywhere;font:12.5px/1.45 ui-monospace,'DejaVu Sans "
+    "Mono',monospace}"
     ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(144px,1fr));gap:10px}"
     ".tile{background:var(--paper);border:1px solid var(--line);border-radius:8px;"
     "padding:10px 12px}.tile b{display:block;font-size:20px;font-weight:600;line-height:1.3}"
-    ".tile span{color:var(--soft);font-size:13px}"
+    ".tile code{white-space:nowrap}.tile span{color:var(--soft);font-size:13px}"
     ".plot{display:block;width:100%;height:auto;margin:12px 0;border:1px solid var(--line);"
     "border-radius:8px}"
     ".wide{overflow-x:auto;background:var(--paper);border:1px solid var(--line);"
@@ -115,8 +116,7 @@ static void sentences_write(FILE *out, const json_t *rows, const char *list)
     size_t i;
     json_t *row;
     fprintf(out, "<%s>", list);
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach (rows, i, row) {
         fputs("<li>", out);
         prose_write(out, member_text(row, "text"));
         fputs("</li>\n", out);
@@ -140,8 +140,8 @@ static double checks_sum(const json_t *report, const char *member)
     size_t i;
     json_t *row;
     double sum = 0;
-    json_array_foreach(json_object_get(report, "invariants"), i, row) sum +=
-        member_number(row, member);
+    json_array_foreach (json_object_get(report, "invariants"), i, row)
+        sum += member_number(row, member);
     return sum;
 }
 
@@ -150,7 +150,7 @@ static double hostile_begun(const json_t *report)
     const char *kind;
     json_t *ends;
     double begun = 0;
-    json_object_foreach(json_object_get(json_object_get(report, "counts"), "hostile"), kind, ends)
+    json_object_foreach (json_object_get(json_object_get(report, "counts"), "hostile"), kind, ends)
         begun += fmax(member_number(ends, "begun"), 0);
     return begun;
 }
@@ -160,7 +160,8 @@ static double requests_answered(const json_t *report)
     const char *sort;
     json_t *count;
     double answered = 0;
-    json_object_foreach(json_object_get(json_object_get(report, "counts"), "requests"), sort, count)
+    json_object_foreach (json_object_get(json_object_get(report, "counts"), "requests"), sort,
+                         count)
         answered += json_number_value(count);
     return answered;
 }
@@ -168,12 +169,13 @@ static double requests_answered(const json_t *report)
 static void tiles_write(FILE *out, const json_t *report)
 {
     struct word limit = word_of(figure_of(report, "extremes", "memory_limit"), UNIT_BYTES);
-    struct word wall = word_of(figure_of(report, "extremes", "wall"), UNIT_BYTES);
+    double wall = figure_of(report, "extremes", "wall");
     fputs("<div class=\"tiles\">", out);
     tile(out, word_of(figure_of(report, "extremes", "rss_peak"), UNIT_BYTES).text,
          "peak of resident memory; <code>--memory</code> is %s", limit.text);
-    tile(out, word_of(figure_of(report, "extremes", "cgroup_peak"), UNIT_BYTES).text,
-         "peak of the cgroup; the wall is %s", wall.text);
+    if (!isnan(wall)) /* without one it is everybody's cgroup */
+        tile(out, word_of(figure_of(report, "extremes", "cgroup_peak"), UNIT_BYTES).text,
+             "peak of the cgroup; the wall is %s", word_of(wall, UNIT_BYTES).text);
     tile(out, word_of(requests_answered(report), UNIT_COUNT).text, "valid requests answered%s", "");
     tile(out, word_of(hostile_begun(report), UNIT_COUNT).text, "hostile clients%s", "");
     tile(out, word_of(figure_of(report, "counts", "acknowledged_samples"), UNIT_COUNT).text,
@@ -252,8 +254,7 @@ static void table_write(FILE *out, const json_t *rows, const struct cell *cells)
     for (size_t at = 0; at < CELLS_MAX && cells[at].member != NULL; at++)
         fprintf(out, "<th>%s</th>", cells[at].title);
     fputs("</tr>\n", out);
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach (rows, i, row) {
         fputs(is_bad(row) ? "<tr class=\"bad\">" : "<tr>", out);
         for (size_t at = 0; at < CELLS_MAX && cells[at].member != NULL; at++)
             cell_write(out, row, &cells[at]);
@@ -363,8 +364,7 @@ static void counts_line(FILE *out, const char *title, const json_t *counts)
         return;
     fprintf(out, "<p>%s: ", title);
     const char *between = "";
-    json_object_foreach((json_t *)counts, key, count)
-    {
+    json_object_foreach ((json_t *)counts, key, count) {
         fputs(between, out);
         escaped_write(out, key);
         fprintf(out, " %s", word_of(json_number_value(count), UNIT_COUNT).text);
@@ -383,8 +383,7 @@ static void hostile_write(FILE *out, const json_t *kinds)
     fputs("<div class=\"wide\"><table><tr><th>hostile clients</th><th>begun</th><th>answered</th>"
           "<th>closed by the server</th><th>timed out</th></tr>\n",
           out);
-    json_object_foreach((json_t *)kinds, kind, ends)
-    {
+    json_object_foreach ((json_t *)kinds, kind, ends) {
         fputs("<tr><td>", out);
         escaped_write(out, kind);
         for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)

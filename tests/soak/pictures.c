@@ -37,8 +37,7 @@ static void events_mark(struct plot *plot, const struct reading *reading)
                  {"stopped", "stopped"}};
     size_t i;
     json_t *event;
-    json_array_foreach(reading->events, i, event)
-    {
+    json_array_foreach (reading->events, i, event) {
         for (size_t at = 0; at < sizeof shown / sizeof shown[0]; at++) {
             if (strcmp(member_text(event, "what"), shown[at].what) == 0)
                 plot_mark(plot, shown[at].label, member_number(event, "elapsed"));
@@ -100,11 +99,18 @@ static void picture_end(FILE *out, const struct plot *plot)
 
 /* ---- memory ---- */
 
+/* A cgroup without a limit is everybody's: it says nothing about the service. */
+static bool has_wall(const struct reading *reading)
+{
+    return !isnan(member_number(reading->start, "wall_bytes"));
+}
+
 static void memory_lines(struct plot *plot, const struct reading *reading,
                          const struct figures *figures)
 {
     plot_line(plot, "resident (RSS)", figures->elapsed, figures->values[FIGURE_RSS], figures->rows);
-    line_of(plot, reading, "cgroup, with files", "memory.cgroup.current_bytes");
+    if (has_wall(reading))
+        line_of(plot, reading, "cgroup, with files", "memory.cgroup.current_bytes");
     line_of(plot, reading, "live in pools", "memory.live_bytes");
     plot_limit(plot, "--memory", member_number(reading->start, "memory_limit"));
     plot_limit(plot, "wall", member_number(reading->start, "wall_bytes"));
@@ -220,6 +226,7 @@ static void latency_picture(FILE *out, const struct reading *reading)
     struct plot plot =
         plot_of(reading, "Latency, as clients saw it",
                 "of each sample's interval: the median and the slowest hundredth", UNIT_SECONDS);
+    plot.logarithmic = true;
     line_of(&plot, reading, "push, median", "driver.latency.push.p50");
     line_of(&plot, reading, "push, p99", "driver.latency.push.p99");
     line_of(&plot, reading, "query, median", "driver.latency.query.p50");
@@ -346,6 +353,7 @@ static void lifetime_picture(FILE *out, const struct reading *reading, const cha
         plot_of(reading, title, "the mean age at death, over each interval", UNIT_SECONDS);
     struct taken taken = {.count = 0};
     struct each each = {&plot, &taken, reading, of_requests};
+    plot.logarithmic = !of_requests; /* seconds to days */
     table_each(&reading->samples, "memory.lifetimes.", ".sum", lifetime_line, &each);
     picture_end(out, &plot);
     taken_free(&taken);
@@ -354,7 +362,8 @@ static void lifetime_picture(FILE *out, const struct reading *reading, const cha
 void pictures_write(FILE *out, const struct reading *reading, const struct figures *figures)
 {
     resident_picture(out, reading, figures);
-    cgroup_picture(out, reading);
+    if (has_wall(reading))
+        cgroup_picture(out, reading);
     pools_picture(out, reading);
     heap_picture(out, reading);
     latency_picture(out, reading);

@@ -74,8 +74,9 @@ struct frame {
     double bottom;
     double x_max;
     double y_max;
+    double y_min; /* 0; above it where decades are drawn */
     double x_step;
-    double y_step;
+    double y_step; /* 0: decades */
 };
 
 static double x_of(const struct frame *frame, double x)
@@ -85,7 +86,10 @@ static double x_of(const struct frame *frame, double x)
 
 static double y_of(const struct frame *frame, double y)
 {
-    return frame->bottom - (frame->bottom - frame->top) * fmin(fmax(y / frame->y_max, 0), 1);
+    double share = frame->y_step > 0 ? y / frame->y_max
+                                     : log10(fmax(y, frame->y_min) / frame->y_min) /
+                                           log10(frame->y_max / frame->y_min);
+    return frame->bottom - (frame->bottom - frame->top) * fmin(fmax(share, 0), 1);
 }
 
 /* 1, 2 or 5 times a power of ten (of 1,024 and then of ten, for bytes) that makes at most so many
@@ -116,32 +120,54 @@ static double x_step_of(double max, double steps)
     return ceil(max / steps / 864000) * 864000;
 }
 
-static void series_extent(const struct plot_series *series, double *x_max, double *y_max)
+static void series_extent(const struct plot_series *series, struct frame *frame)
 {
     for (size_t row = 0; row < series->rows; row++) {
-        if (!isfinite(series->y[row]))
+        double y = series->y[row];
+        if (!isfinite(y))
             continue;
-        *x_max = fmax(*x_max, series->x[row]);
-        *y_max = fmax(*y_max, series->y[row]);
+        frame->x_max = fmax(frame->x_max, series->x[row]);
+        frame->y_max = fmax(frame->y_max, y);
+        if (y > 0)
+            frame->y_min = fmin(frame->y_min, y);
     }
+}
+
+/* Whatever stands in a record, ticks end: a picture has so many steps or decades at most. */
+static void steps_set(const struct plot *plot, struct frame *frame)
+{
+    frame->x_max = fmin(fmax(frame->x_max, 1), 1e12);
+    frame->y_max = fmin(fmax(frame->y_max * 1.06, 1e-6), 1e18);
+    frame->x_step = x_step_of(frame->x_max, 8);
+    frame->y_step = plot->logarithmic ? 0 : y_step_of(frame->y_max, plot->unit, 5);
+    frame->y_min = pow(10, floor(log10(fmin(fmax(frame->y_min, 1e-9), frame->y_max / 10))));
+}
+
+/* Room for the longest label, as wide as its letters are on the mean. */
+static double label_width(const struct plot *plot)
+{
+    size_t longest = 14;
+    for (size_t i = 0; i < plot->series_count; i++) {
+        size_t length = strlen(plot->series[i].label);
+        longest = length > longest ? length : longest;
+    }
+    return fmin(44 + 7.1 * (double)longest, plot->width / 3);
 }
 
 static struct frame frame_of(const struct plot *plot)
 {
     struct frame frame = {.left = 66,
-                          .right = plot->width - 190,
+                          .right = plot->width - label_width(plot),
                           .top = plot->subtitle != NULL ? 62 : 44,
-                          .bottom = plot->height - 28};
+                          .bottom = plot->height - 28,
+                          .y_min = INFINITY};
     for (size_t i = 0; i < plot->series_count; i++)
-        series_extent(&plot->series[i], &frame.x_max, &frame.y_max);
+        series_extent(&plot->series[i], &frame);
     for (size_t i = 0; i < plot->limit_count; i++)
         frame.y_max = fmax(frame.y_max, plot->limits[i].value);
     if (plot->x_max > 0)
         frame.x_max = plot->x_max;
-    frame.x_max = fmin(fmax(frame.x_max, 1), 1e12); /* whatever stands in a record, ticks end */
-    frame.y_max = fmin(fmax(frame.y_max * 1.06, 1e-6), 1e18);
-    frame.y_step = y_step_of(frame.y_max, plot->unit, 5);
-    frame.x_step = x_step_of(frame.x_max, 8);
+    steps_set(plot, &frame);
     return frame;
 }
 
@@ -162,22 +188,31 @@ static void x_label(char *text, size_t room, double x, double step)
         snprintf(text, room, "%.0f %s", x / units[i].seconds, units[i].unit);
 }
 
-static void axes_write(FILE *out, const struct plot *plot, const struct frame *frame)
+static void y_tick(FILE *out, const struct plot *plot, const struct frame *frame, double y)
+{
+    double at = y_of(frame, y);
+    fprintf(out, "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/>", frame->left, at, frame->right);
+    fprintf(out, "<text class=\"soft\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>",
+            frame->left - 7, at + 4, y == 0 ? "0" : word_of(y, plot->unit).text);
+}
+
+static void x_tick(FILE *out, const struct frame *frame, double x)
 {
     char label[48];
-    for (double y = 0; y <= frame->y_max; y += frame->y_step) {
-        double at = y_of(frame, y);
-        fprintf(out, "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/>", frame->left, at, frame->right);
-        fprintf(out, "<text class=\"soft\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>",
-                frame->left - 7, at + 4, y == 0 ? "0" : word_of(y, plot->unit).text);
-    }
-    for (double x = 0; x <= frame->x_max * 1.001; x += frame->x_step) {
-        double at = x_of(frame, x);
-        x_label(label, sizeof label, x, frame->x_step);
-        fprintf(out, "<path class=\"axis\" d=\"M%.1f %.1fv4\"/>", at, frame->bottom);
-        fprintf(out, "<text class=\"soft\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>",
-                at, frame->bottom + 17, label);
-    }
+    double at = x_of(frame, x);
+    x_label(label, sizeof label, x, frame->x_step);
+    fprintf(out, "<path class=\"axis\" d=\"M%.1f %.1fv4\"/>", at, frame->bottom);
+    fprintf(out, "<text class=\"soft\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>", at,
+            frame->bottom + 17, label);
+}
+
+static void axes_write(FILE *out, const struct plot *plot, const struct frame *frame)
+{
+    double first = frame->y_step > 0 ? 0 : frame->y_min;
+    for (double y = first; y <= frame->y_max; y = frame->y_step > 0 ? y + frame->y_step : y * 10)
+        y_tick(out, plot, frame, y);
+    for (double x = 0; x <= frame->x_max * 1.001; x += frame->x_step)
+        x_tick(out, frame, x);
     fprintf(out, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>\n", frame->left, frame->bottom,
             frame->right);
 }
@@ -377,7 +412,7 @@ static void marks_write(FILE *out, const struct plot *plot, const struct frame *
 static void cross_write(FILE *out, const struct plot_series *series, size_t i, struct spot spot,
                         const struct frame *frame)
 {
-    bool late = spot.x > (frame->left + frame->right) / 2;
+    bool late = spot.x > frame->right - 150; /* as wide as the words may be */
     fprintf(out,
             "<path class=\"cross\" style=\"stroke:var(--s%zu)\" "
             "d=\"M%.1f %.1fl12 12m0 -12l-12 12\"/>",

@@ -48,7 +48,8 @@ struct plot {
     enum unit unit;
     double width; /* in pixels, of the whole picture */
     double height;
-    double x_max; /* 0: as far as the series go */
+    double x_max;     /* 0: as far as the series go */
+    bool logarithmic; /* of the values: decades are as high as one another */
     struct plot_series series[PLOT_SERIES];
     struct plot_limit limits[PLOT_LIMITS];
     struct plot_mark marks[PLOT_MARKS];

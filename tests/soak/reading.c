@@ -34,6 +34,17 @@ const char *member_text(const json_t *object, const char *name)
     return text != NULL ? text : "";
 }
 
+const json_t *pool_find(const struct reading *reading, const char *name)
+{
+    size_t i;
+    json_t *pool;
+    json_array_foreach (json_object_get(reading->memory, "pools"), i, pool) {
+        if (strcmp(member_text(pool, "name"), name) == 0)
+            return pool;
+    }
+    return NULL;
+}
+
 /* ---- tables ---- */
 
 const double *table_column(const struct table *table, const char *name)
@@ -79,8 +90,7 @@ void table_each(const struct table *table, const char *prefix, const char *suffi
     json_t *place;
     size_t before = strlen(prefix);
     size_t after = strlen(suffix);
-    json_object_foreach(table->names, name, place)
-    {
+    json_object_foreach (table->names, name, place) {
         size_t length = strlen(name);
         if (length <= before + after || strncmp(name, prefix, before) != 0 ||
             strcmp(name + length - after, suffix) != 0)
@@ -182,11 +192,10 @@ static void flatten(struct table *table, char *path, size_t used, const json_t *
     if (json_is_number(value)) {
         table_set(table, path, json_number_value(value));
     } else if (json_is_object(value)) {
-        json_object_foreach((json_t *)value, key, member)
+        json_object_foreach ((json_t *)value, key, member)
             flatten_under(table, path, used, key, member, depth);
     } else {
-        json_array_foreach(value, i, member)
-        {
+        json_array_foreach (value, i, member) {
             const char *name = name_of(member);
             if (name != NULL)
                 flatten_under(table, path, used, name, member, depth);
@@ -218,8 +227,7 @@ static void counts_go_on(struct table *table)
 {
     const char *name;
     json_t *place;
-    json_object_foreach(table->names, name, place)
-    {
+    json_object_foreach (table->names, name, place) {
         struct column *column = &table->columns[json_integer_value(place)];
         if (strncmp(name, "driver.", 7) == 0 && strncmp(name, "driver.latency.", 15) != 0)
             column->base = isnan(column->last) ? 0 : column->last;
@@ -246,8 +254,7 @@ static json_t *status_row(struct reading *reading, const char *status, const jso
 {
     size_t i;
     json_t *row;
-    json_array_foreach(reading->statuses, i, row)
-    {
+    json_array_foreach (reading->statuses, i, row) {
         const json_t *other = json_object_get(row, "reason");
         if (strcmp(member_text(row, "status"), status) == 0 &&
             strcmp(member_text(other, "code"), member_text(reason, "code")) == 0 &&
@@ -296,7 +303,6 @@ static void quiet_take(struct reading *reading, json_t *line)
 {
     row_take(&reading->quiets, line);
     keep(&reading->memory, json_object_get(line, "memory"));
-    keep(&reading->trend, json_object_get(line, "trend"));
     status_take(reading, line);
     json_object_del(line, "memory");
     json_object_del(line, "trend");
@@ -348,8 +354,8 @@ void reading_open(struct reading *reading, const char *directory)
 
 void reading_close(struct reading *reading)
 {
-    json_t *kept[] = {reading->start,    reading->events, reading->points,
-                      reading->statuses, reading->memory, reading->trend};
+    json_t *kept[] = {reading->start, reading->events, reading->points, reading->statuses,
+                      reading->memory};
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
         json_decref(kept[i]);
     table_free(&reading->samples);

@@ -52,7 +52,6 @@ struct reading {
     json_t *events;   /* array of event lines */
     json_t *points;   /* array of quiet lines without their documents, one for each row of quiets */
     json_t *memory;   /* the latest /memory document; NULL: none */
-    json_t *trend;    /* the latest /memory/trend document; NULL: none */
     json_t *statuses; /* array of {status, reason, first, last, samples}: what was said, and when */
 };
 
@@ -76,6 +75,9 @@ double table_max(const struct table *table, const char *name);
 typedef void table_visit(void *context, const char *key, const double *values);
 void table_each(const struct table *table, const char *prefix, const char *suffix,
                 table_visit *visit, void *context);
+
+/* The pool that is named `name` in the latest /memory document; NULL: none. */
+const json_t *pool_find(const struct reading *reading, const char *name);
 
 /* Members of JSON objects, which may be NULL or lack them. */
 double member_number(const json_t *object, const char *name);    /* NAN: none */

@@ -116,7 +116,7 @@ static void print_list(const char *title, const json_t *rows)
 {
     size_t i;
     json_t *row;
-    json_array_foreach(rows, i, row)
+    json_array_foreach (rows, i, row)
         printf("%s%zu. %s\n", i == 0 ? title : "", i + 1, member_text(row, "text"));
 }
 

@@ -7,6 +7,18 @@
 #define WARM_UP_BLOCKS 2
 #define BYTES_LEAST 65536.0 /* an hour, and a block */
 
+static bool is_judged(const struct figures *figures, enum figure_name name)
+{
+    bool resident = name == FIGURE_UNACCOUNTED || name == FIGURE_ANON || name == FIGURE_RSS;
+    return figures->values[name] != NULL && (figures->resident_counts || !resident);
+}
+
+/* What a fuller store makes dearer is judged only when it is full. */
+static bool waits_for_store(enum figure_name name)
+{
+    return figure_rows[name].unit == UNIT_SECONDS;
+}
+
 /* ---- slopes ---- */
 
 struct slope {
@@ -29,14 +41,17 @@ static void close_until(struct trend *trend, size_t *closed, double blocks)
 }
 
 /* The number of blocks closed, the warm-up's included. A last one that is nearly over is closed. */
-static size_t trend_fill(struct trend *trend, const struct figures *figures, const double *values,
+static size_t trend_fill(struct trend *trend, const struct figures *figures, enum figure_name name,
                          double block)
 {
+    const double *values = figures->values[name];
+    double from = waits_for_store(name) ? figures->settled : 0;
     size_t closed = 0;
     trend_init(trend, WARM_UP_BLOCKS);
     for (size_t row = 0; row < figures->rows; row++) {
         close_until(trend, &closed, figures->elapsed[row] / block);
-        trend_observe(trend, values[row]);
+        if (figures->elapsed[row] >= from)
+            trend_observe(trend, values[row]);
     }
     if (figures->rows > 0)
         close_until(trend, &closed, figures->elapsed[figures->rows - 1] / block + 0.1);
@@ -72,12 +87,12 @@ static struct trend_rule rule_of(const struct figure_row *row, double block)
 
 static struct slope slope_of(const struct figures *figures, enum figure_name name)
 {
-    struct slope slope = {.known = figures->values[name] != NULL, .since = NAN};
+    struct slope slope = {.known = is_judged(figures, name), .since = NAN};
     if (!slope.known)
         return slope;
     struct trend trend;
     slope.block = figures->day / TREND_DAY_BLOCKS;
-    size_t closed = trend_fill(&trend, figures, figures->values[name], slope.block);
+    size_t closed = trend_fill(&trend, figures, name, slope.block);
     slope.estimate = trend_estimate_make(&trend);
     struct trend_rule rule = rule_of(&figure_rows[name], slope.block);
     enum trend_shape shape = trend_judge(&slope.estimate, &rule);
@@ -190,14 +205,14 @@ struct change {
 };
 
 /* False: there are no two whole days. */
-static bool days_of(const struct figures *figures, struct days *days)
+static bool days_of(const struct figures *figures, double from, struct days *days)
 {
-    if (figures->rows == 0 || isnan(figures->first_quiet))
+    if (figures->rows == 0 || isnan(from))
         return false;
     double end = figures->elapsed[figures->rows - 1];
-    double whole = floor((end - figures->first_quiet) / figures->day + 0.01);
-    days->first = figures->first_quiet;
-    days->last = figures->first_quiet + (whole - 1) * figures->day;
+    double whole = floor((end - from) / figures->day + 0.01);
+    days->first = from;
+    days->last = from + (whole - 1) * figures->day;
     days->length = figures->day;
     return whole >= 2;
 }
@@ -214,11 +229,30 @@ static void source_of(const struct figures *figures, const struct table *quiets,
         return;
     bool threads = name == FIGURE_THREADS;
     *elapsed = table_column(quiets, "elapsed");
-    *values = table_column(quiets, threads ? "proc.threads" : "proc.fds");
-    if (*values == NULL)
-        *values =
-            table_column(quiets, threads ? "memory.process.threads" : "memory.process.open_fds");
+    *values = table_column(quiets, threads ? "memory.process.threads" : "memory.process.open_fds");
     *rows = quiets->rows;
+}
+
+#define DAY_PARTS 24
+#define DAY_PARTS_LEAST 12 /* that both days have */
+
+/* Whether three quarters of the hours of the last day are above those of the first: noise has one
+ * in two of them, and one busy hour is no day. */
+static bool hours_rise(const double *elapsed, const double *values, size_t rows,
+                       const struct days *days)
+{
+    unsigned pairs = 0;
+    unsigned rises = 0;
+    double part = days->length / DAY_PARTS;
+    for (int i = 0; i < DAY_PARTS; i++) {
+        double first = median_between(elapsed, values, rows, days->first + i * part,
+                                      days->first + (i + 1) * part);
+        double last = median_between(elapsed, values, rows, days->last + i * part,
+                                     days->last + (i + 1) * part);
+        pairs += !isnan(first) && !isnan(last);
+        rises += last > first;
+    }
+    return pairs >= DAY_PARTS_LEAST && rises * 4 >= pairs * 3;
 }
 
 static struct change change_of(const struct figures *figures, const struct table *quiets,
@@ -233,7 +267,9 @@ static struct change change_of(const struct figures *figures, const struct table
         median_between(elapsed, values, rows, days->last, days->last + days->length), false};
     const struct trend_rule *rule = &figure_rows[name].at_end;
     double rise = change.last - change.first;
-    change.worse = rise > rule->absolute && rise > rule->relative * fabs(change.first);
+    bool counted = figure_rows[name].unit == UNIT_COUNT;
+    change.worse = rise > rule->absolute && rise > rule->relative * fabs(change.first) &&
+                   (counted || hours_rise(elapsed, values, rows, days));
     return change;
 }
 
@@ -261,19 +297,26 @@ json_t *days_judge(struct findings *findings, const struct figures *figures,
                    const struct table *quiets)
 {
     json_t *table = json_array();
-    struct days days;
+    struct days all;
+    struct days full;
     bool memory_told = false;
-    if (!days_of(figures, &days))
-        return table;
-    for (enum figure_name name = 0; name < FIGURE_COUNT; name++) {
-        if (figures->values[name] == NULL)
+    bool any = days_of(figures, figures->first_quiet, &all);
+    bool any_full = days_of(figures, fmax(figures->first_quiet, figures->settled), &full);
+    for (enum figure_name name = 0; any && name < FIGURE_COUNT; name++) {
+        bool waits = waits_for_store(name);
+        if (!is_judged(figures, name) || (waits && !any_full))
             continue;
-        struct change change = change_of(figures, quiets, name, &days);
+        struct change change = change_of(figures, quiets, name, waits ? &full : &all);
         json_array_append_new(table, change_row(name, &change));
         if (!change.worse || (name < FIGURE_MEMORY_COUNT && memory_told))
             continue;
-        change_tell(findings, name, &change, days.last);
+        change_tell(findings, name, &change, waits ? full.last : all.last);
         memory_told = memory_told || name < FIGURE_MEMORY_COUNT;
     }
+    if (any && !any_full)
+        remark_add(findings, "days_not_compared", "time", figures->settled,
+                   "Latency and CPU time of the first and last day are not compared: the store "
+                   "was filling up to %s, and there are no two whole days after that.",
+                   word_elapsed(figures->settled).text);
     return table;
 }

@@ -43,8 +43,7 @@ static json_t *hostile_counts(const struct table *table)
         json_t *count;
         snprintf(suffix, sizeof suffix, ".%s", ends[i]);
         json_t *counts = counts_of(table, "driver.hostile.", suffix);
-        json_object_foreach(counts, kind, count)
-        {
+        json_object_foreach (counts, kind, count) {
             if (json_object_get(kinds, kind) == NULL)
                 json_object_set_new(kinds, kind, json_object());
             json_object_set(json_object_get(kinds, kind), ends[i], count);
@@ -105,35 +104,44 @@ static double of_pool(const struct table *table, const char *pool, const char *f
 }
 
 /* A bounded pool cannot leak: it is full, and then somebody makes way, or is told to come again. */
-static void pool_remark(struct findings *findings, const struct reading *reading,
-                        const json_t *pool, const char *name)
+static void full_remark(struct findings *findings, const struct reading *reading)
 {
-    const struct table *samples = &reading->samples;
-    const char *kind = member_text(pool, "kind");
-    double capacity = of_pool(samples, name, "capacity_bytes", table_last);
-    double live = of_pool(samples, name, "live_bytes", table_last);
-    double refused = of_pool(samples, name, "refusals_total.capacity", table_last);
-    bool by_clients = strcmp(kind, "slots") == 0 || strcmp(kind, "blocks") == 0;
-    if (by_clients && live > 0.9 * capacity)
-        remark_add(findings, "pool_full", name, NAN,
-                   "Pool `%s` ended with %s of %s taken. It is bounded, so this is no leak: the "
-                   "longest idle makes way, or what is new overflows.",
-                   name, word_of(live, UNIT_BYTES).text, word_of(capacity, UNIT_BYTES).text);
-    if (refused > 0)
-        remark_add(findings, "pool_refused", name, NAN,
-                   "Pool `%s` had no room %s times; whoever asked was refused, or went without.",
-                   name, word_of(refused, UNIT_COUNT).text);
+    char text[1024] = "";
+    FILE *out = fmemopen(text, sizeof text, "w");
+    const char *between = "";
+    size_t i;
+    json_t *pool;
+    json_array_foreach (json_object_get(reading->memory, "pools"), i, pool) {
+        const char *name = member_text(pool, "name");
+        const char *kind = member_text(pool, "kind");
+        double capacity = of_pool(&reading->samples, name, "capacity_bytes", table_last);
+        double live = of_pool(&reading->samples, name, "live_bytes", table_last);
+        double refused = of_pool(&reading->samples, name, "refusals_total.capacity", table_last);
+        bool by_clients = strcmp(kind, "slots") == 0 || strcmp(kind, "blocks") == 0;
+        if (!(by_clients && live > 0.9 * capacity) && !(refused > 0))
+            continue;
+        fprintf(out, "%s`%s` (%s of %s, no room %s times)", between, name,
+                word_of(live, UNIT_BYTES).text, word_of(capacity, UNIT_BYTES).text,
+                word_of(refused, UNIT_COUNT).text);
+        between = ", ";
+    }
+    fclose(out);
+    if (text[0] != '\0')
+        remark_add(findings, "pool_full", "pools", NAN,
+                   "Pools that were full, or had no room for somebody: %s. They are bounded, so "
+                   "this is no leak: the longest idle makes way, or what is new overflows or is "
+                   "refused.",
+                   text);
 }
 
-static json_t *pools_make(struct findings *findings, const struct reading *reading)
+static json_t *pools_make(const struct reading *reading)
 {
     const struct table *samples = &reading->samples;
     const struct table *quiets = &reading->quiets;
     json_t *table = json_array();
     size_t i;
     json_t *pool;
-    json_array_foreach(json_object_get(reading->memory, "pools"), i, pool)
-    {
+    json_array_foreach (json_object_get(reading->memory, "pools"), i, pool) {
         const char *name = member_text(pool, "name");
         json_array_append_new(
             table,
@@ -144,28 +152,8 @@ static json_t *pools_make(struct findings *findings, const struct reading *readi
                 json_number_or_null(of_pool(samples, name, "peak_bytes", table_max)), "first_quiet",
                 json_number_or_null(of_pool(quiets, name, "live_bytes", table_first)), "last_quiet",
                 json_number_or_null(of_pool(quiets, name, "live_bytes", table_last))));
-        pool_remark(findings, reading, pool, name);
     }
     return table;
-}
-
-static void filling_remarks(struct findings *findings, const json_t *trend)
-{
-    size_t i;
-    json_t *figure;
-    json_array_foreach(json_object_get(trend, "figures"), i, figure)
-    {
-        const char *name = member_text(figure, "name");
-        double left = member_number(figure, "full_at") - member_number(trend, "now");
-        if (strcmp(member_text(figure, "verdict"), "filling") != 0 ||
-            json_is_true(json_object_get(figure, "full_by_design")))
-            continue;
-        remark_add(findings, "pool_filling", name, NAN,
-                   "Pool `%s` fills (%s of %s%s%s). It is bounded, so this is no leak.", name,
-                   word_of(member_number(figure, "value"), UNIT_BYTES).text,
-                   word_of(member_number(figure, "capacity"), UNIT_BYTES).text,
-                   left > 0 ? ", full in about " : "", left > 0 ? word_elapsed(left).text : "");
-    }
 }
 
 /* ---- the record ---- */
@@ -226,10 +214,10 @@ void tables_add(json_t *report, struct findings *findings, const struct reading 
     json_object_set_new(report, "record", record_table(reading));
     json_object_set_new(report, "extremes", extremes_make(reading, docker));
     json_object_set_new(report, "counts", counts_make(&reading->samples));
-    json_object_set_new(report, "pools", pools_make(findings, reading));
+    json_object_set_new(report, "pools", pools_make(reading));
     json_object_set_new(report, "docker", docker != NULL ? json_deep_copy(docker) : json_null());
     json_object_set_new(report, "configuration",
                         reading->start != NULL ? json_incref(reading->start) : json_null());
-    filling_remarks(findings, reading->trend);
+    full_remark(findings, reading);
     record_remarks(findings, reading);
 }

@@ -89,8 +89,7 @@ static double gone_at(const struct reading *reading)
 {
     size_t i;
     json_t *event;
-    json_array_foreach(reading->events, i, event)
-    {
+    json_array_foreach (reading->events, i, event) {
         if (strcmp(member_text(event, "what"), "server_gone") == 0)
             return member_number(event, "elapsed");
     }
