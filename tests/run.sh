@@ -66,6 +66,12 @@ suites() {
     meson test -C "$1" --no-rebuild --print-errorlogs
 }
 
+# soak BUILD DIRECTORY OPTIONS…: a whole one, behind a wall; it would go on with a run that is there
+soak() {
+    rm -rf "$2"
+    sh tests/soak/plain.sh "$@"
+}
+
 # Nothing is built once a build has failed, and nothing is run that was not built.
 need() {
     step "$@"
@@ -95,6 +101,8 @@ step http-tsan env MAYFLY_SANITIZED=1 $python tests/http/run.py $tsan/server/may
 step real $python tests/real/run.py $release/server/mayfly
 step leaks $python tests/real/leaks.py $release/server/mayfly
 step healthy $python tests/real/leaks.py $release/server/mayfly --healthy 60
+step soak soak $release build/soak --duration 2m
+step soak-drills sh tests/soak/drills.sh $release build/soak-drills
 step browser $python tests/browser/run.py $release/server/mayfly
 
 echo "$passed passed, $failed failed"
