@@ -328,11 +328,10 @@ static void growth_write(FILE *out, const json_t *report)
         {"level", "level", FORM_FIGURE},           {"slope_per_day", "a day", FORM_FIGURE},
         {"low_per_day", "99 % from", FORM_FIGURE}, {"high_per_day", "to", FORM_FIGURE},
         {"verdict", "verdict", FORM_TEXT}};
-    static const struct cell days[CELLS_MAX] = {{"figure", "figure", FORM_TEXT},
-                                                {"first_day", "first day", FORM_FIGURE},
-                                                {"last_day", "last day", FORM_FIGURE},
-                                                {"difference", "difference", FORM_FIGURE},
-                                                {"worse", "worse", FORM_YES}};
+    static const struct cell days[CELLS_MAX] = {
+        {"figure", "figure", FORM_TEXT},       {"first_day", "first day", FORM_FIGURE},
+        {"last_day", "last day", FORM_FIGURE}, {"difference", "difference", FORM_FIGURE},
+        {"judged", "judged", FORM_YES},        {"worse", "worse", FORM_YES}};
     section_write(out, "Slopes",
                   "Theil and Sen's slope of the lowest figures of each quarter of a day, with its "
                   "99 % interval. From 12 blocks on it is judged.",

@@ -285,12 +285,13 @@ static void change_tell(struct findings *findings, enum figure_name name,
                 word_signed(change->last - change->first, row->unit).text);
 }
 
-static json_t *change_row(enum figure_name name, const struct change *change)
+static json_t *change_row(enum figure_name name, const struct change *change, bool judged)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:b}", "figure", figure_rows[name].name, "first_day",
-                     json_number_or_null(change->first), "last_day",
+    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:b}", "figure", figure_rows[name].name,
+                     "first_day", json_number_or_null(change->first), "last_day",
                      json_number_or_null(change->last), "difference",
-                     json_number_or_null(change->last - change->first), "worse", change->worse);
+                     json_number_or_null(change->last - change->first), "worse",
+                     change->worse && judged, "judged", judged);
 }
 
 json_t *days_judge(struct findings *findings, const struct figures *figures,
@@ -303,19 +304,20 @@ json_t *days_judge(struct findings *findings, const struct figures *figures,
     bool any = days_of(figures, figures->first_quiet, &all);
     bool any_full = days_of(figures, fmax(figures->first_quiet, figures->settled), &full);
     for (enum figure_name name = 0; any && name < FIGURE_COUNT; name++) {
-        bool waits = waits_for_store(name);
-        if (!is_judged(figures, name) || (waits && !any_full))
+        bool waits = waits_for_store(name) && any_full;
+        bool judged = !waits_for_store(name) || any_full;
+        if (!is_judged(figures, name))
             continue;
         struct change change = change_of(figures, quiets, name, waits ? &full : &all);
-        json_array_append_new(table, change_row(name, &change));
-        if (!change.worse || (name < FIGURE_MEMORY_COUNT && memory_told))
+        json_array_append_new(table, change_row(name, &change, judged));
+        if (!change.worse || !judged || (name < FIGURE_MEMORY_COUNT && memory_told))
             continue;
         change_tell(findings, name, &change, waits ? full.last : all.last);
         memory_told = memory_told || name < FIGURE_MEMORY_COUNT;
     }
     if (any && !any_full)
-        remark_add(findings, "days_not_compared", "time", figures->settled,
-                   "Latency and CPU time of the first and last day are not compared: the store "
+        remark_add(findings, "days_not_judged", "time", figures->settled,
+                   "Latency and CPU time of the first and last day are not judged: the store "
                    "was filling up to %s, and there are no two whole days after that.",
                    word_elapsed(figures->settled).text);
     return table;

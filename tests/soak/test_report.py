@@ -584,7 +584,7 @@ class ProvesNothing(Case):
                 record.shape(fills(until))
                 report = self.report(record)
                 self.assert_passes(report)
-                self.assertEqual("days_not_compared" in [row["code"] for row in report.json["remarks"]], told)
+                self.assertEqual("days_not_judged" in [row["code"] for row in report.json["remarks"]], told)
 
     def test_a_kind_that_is_missing_is_told(self):
         record = self.short()
