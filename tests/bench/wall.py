@@ -9,7 +9,8 @@ import statistics
 import sys
 
 MIB = 1 << 20
-KILLED = 137
+KILLED = "137"
+SILENT = 5 # seconds without any reply at the end of a run, which is no accident
 
 
 def lines_of(directory):
@@ -21,12 +22,20 @@ def lines_of(directory):
                 return
 
 
+def answered(sample):
+    return sum(sample["driver"]["statuses"].values())
+
+
 def end_of(events, samples, code):
-    last = events[-1]["what"] if events else "nothing"
-    seconds = events[-1]["elapsed"] if last == "server_gone" else samples[-1]["elapsed"]
-    if last == "server_gone":
-        return f"{'killed' if code == KILLED else f'ended with {code}'} after {seconds:.0f} s"
-    return f"{last}, {seconds:.0f} s" + ("" if code == 0 else f", then ended with {code}")
+    last = events[-1]
+    if last["what"] == "server_gone":
+        end = {KILLED: "killed", "0": "took no connection", "deaf": "took no connection"}.get(code, f"ended with {code}")
+        return f"{end} after {last['elapsed']:.0f} s"
+    end = f"{last['what']}, {samples[-1]['elapsed']:.0f} s"
+    answering = next(sample for sample in samples if answered(sample) == answered(samples[-1]))
+    if samples[-1]["elapsed"] - answering["elapsed"] > SILENT:
+        end += f", no reply since {answering['elapsed']:.0f} s"
+    return end + {"0": "", "deaf": ", did not end when asked"}.get(code, f", then ended with {code}")
 
 
 def row(directory):
@@ -41,7 +50,7 @@ def row(directory):
     # An interval's own, and of these the middle one: percentiles cannot be averaged.
     pushes = [sample["driver"]["latency"]["push"] for sample in samples]
     p99 = [push["p99"] for push in pushes if push["count"]]
-    return [label, version, end_of(events, samples, int(code)),
+    return [label, version, end_of(events, samples, code),
             f"{max(sample['proc']['hwm'] for sample in samples) / MIB:.1f}",
             f"{sum(statuses.values()):,}", f"{refused:,}",
             f"{sum(count for status, count in statuses.items() if status == 404):,}",
@@ -54,10 +63,10 @@ def main():
     with open(os.path.join(directories[0], "server"), encoding="utf-8") as file:
         kind = file.read().split("\n")[3]
     start = next(lines_of(directories[0]))
-    print(f"wall {wall // MIB} MiB by {kind}, one after the other, {start['cpus']} CPUs, {start['kernel']}; "
-          f"seed {start['seed']}, {start['rate']:g} requests and {start['hostile']:g} hostile clients a second, "
-          f"{start['pods']} pods, new ones each {start['day'] / 24:g} s")
-    print("p99: of pushes, in each interval of a sample, the median of these; refused: 413, 429 and 503\n")
+    print(f"{start['rate']:g} requests and {start['hostile']:g} hostile clients a second, {start['pods']} pods, "
+          f"new ones each {start['day'] / 24:g} s; {start['cpus']} CPUs, one server after the other")
+    print(f"wall: {wall // MIB} MiB by {kind}; {start['kernel']}; seed {start['seed']}; p99: of pushes, in each interval "
+          "of a sample, the median of these; refused: 413, 429 and 503; peak: as last seen\n")
     head = ["server", "version", "end", "peak RSS, MiB", "answered", "refused", "404", "no reply", "p99 push, ms",
             "longest, ms"]
     for cells in head, ["---"] * len(head), *(row(directory) for directory in directories):

@@ -45,8 +45,23 @@ answers() {
     curl -s -o /dev/null --max-time 2 "http://$1/metrics"
 }
 
-# try NAME LABEL VERSION DIALECT TARGET OPERATOR COMMAND…: one server from start to end. A server that was killed leaves
-# 137, one that was asked to end its own code.
+# end_server: asks it to end, and leaves its code in $code: 137 when the wall had killed it, `deaf` when it did not end
+# within 20 s and we did.
+end_server() {
+    kill $server 2>/dev/null || true
+    attempts=200 deaf=no
+    while kill -0 $server 2>/dev/null && ! grep -q '^State:.*Z' /proc/$server/status 2>/dev/null; do
+        attempts=$((attempts - 1))
+        [ $attempts -gt 0 ] || { deaf=yes; kill -KILL $server; }
+        sleep 0.1
+    done
+    code=0
+    wait $server 2>/dev/null || code=$?
+    [ $deaf = no ] || code=deaf
+    server=
+}
+
+# try NAME LABEL VERSION DIALECT TARGET OPERATOR COMMAND…: one server from start to end.
 try() {
     name=$1 label=$2 version=$3 dialect=$4 target=$5 operator=$6
     shift 6
@@ -62,10 +77,7 @@ try() {
     done
     "$soak" run "$out/$name" --target "$target" --operator "$operator" --pid $server --dialect "$dialect" \
         --commit "$version" >&2 || true
-    kill $server 2>/dev/null || true
-    code=0
-    wait $server 2>/dev/null || code=$?
-    server=
+    end_server
     printf '%s\n' "$label" "$version" "$code" "$(sed -n 's/^walled: .* by //p' "$out/$name/server.log")" \
         >"$out/$name/server"
 }
@@ -120,5 +132,6 @@ set --
 for run in $runs; do
     set -- "$@" "$(head -n 1 "$run/server")=$run"
 done
-"$soak" wall "$out/wall.svg" "$@"
+"$soak" wall "$out/wall.svg" --wall 128MiB --title "The same load behind the same wall" \
+    --subtitle "$(sed -n 1p "$out/wall.txt")" "$@"
 [ "$(sed -n 3p "$out/mayfly/server")" = 0 ] && grep -q '"what":"finished"' "$out/mayfly/record.ndjson"
