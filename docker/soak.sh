@@ -129,7 +129,7 @@ start() {
 }
 
 report_copy() {
-    docker cp "$(container load)":/soak/report.html "$out/report.html" >/dev/null 2>&1 || true
+    docker cp "$(container load)":/soak/report.html "$out/report.html" >/dev/null 2>&1
 }
 
 # Leaves the last figure of the peak in $peak.
@@ -138,8 +138,7 @@ wait_for_the_end() {
     refreshed=0 peak=
     while running load && running mayfly; do
         now=$(date +%s)
-        if [ $((now - refreshed)) -ge $refresh ]; then
-            report_copy
+        if [ $((now - refreshed)) -ge $refresh ] && report_copy; then
             refreshed=$now
         fi
         read_now=$(peak_read)

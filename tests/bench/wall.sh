@@ -8,8 +8,8 @@
 #                                                        OUT_DIR/wall.svg, a table <──┘
 #
 # mayfly and pushgateway are sent the same bytes from the same seed, to Pushgateway's paths; victoria-metrics the same
-# pods' samples to its import path. Pushgateway runs once as it comes and once with GOMEMLIMIT, by which Go collects its
-# garbage earlier; victoria-metrics sees the wall by itself and takes 60 % of it for its caches. mayfly has 100 MiB of the
+# pods' samples to its import path. Pushgateway runs once as it comes and once with GOMEMLIMIT=100MiB, by which Go collects
+# its garbage earlier; victoria-metrics sees the wall by itself and takes 60 % of it for its caches. mayfly has 100 MiB of the
 # 128. A peer that is not installed is left out (sh config/install-packages.sh bench).
 #
 # SOAK_DURATION (10m) is the time for each; SOAK_HOSTILE=0 leaves churn alone; SOAK_RATE, SOAK_PODS, SOAK_SEED as
@@ -119,7 +119,7 @@ try_victoria() {
 mkdir -p "$out"
 try_mayfly
 try_pushgateway pushgateway pushgateway
-try_pushgateway pushgateway-gomemlimit "pushgateway, GOMEMLIMIT=100MiB" GOMEMLIMIT=100MiB
+try_pushgateway pushgateway-gomemlimit "pushgateway, GOMEMLIMIT" GOMEMLIMIT=100MiB
 try_victoria
 
 runs=
