@@ -33,7 +33,7 @@ static bool is_to_observe(struct ticker *ticker)
     return is_new;
 }
 
-static void tick(struct ticker *ticker, uint64_t count)
+void ticker_tick(struct ticker *ticker, uint64_t count)
 {
     struct service *service = ticker->service;
     service_tick_engines(service, is_to_observe(ticker));
@@ -76,7 +76,7 @@ static void *run(void *argument)
     struct timespec next;
     clock_gettime(CLOCK_MONOTONIC, &next);
     for (uint64_t count = 0; wait(ticker, &next); count++)
-        tick(ticker, count);
+        ticker_tick(ticker, count);
     return NULL;
 }
 

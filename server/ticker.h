@@ -20,6 +20,12 @@ struct ticker {
     uint64_t observed_window; /* the one the service's own figures were taken down in last */
 };
 
+/*
+ * One turn, the count-th: everything is looked at in the first, some things not in each of those
+ * that follow. The thread's; the simulation has no thread.
+ */
+void ticker_tick(struct ticker *ticker, uint64_t count);
+
 bool ticker_start(struct ticker *ticker, struct service *service);
 void ticker_stop(struct ticker *ticker);
 

@@ -103,6 +103,8 @@ step leaks $python tests/real/leaks.py $release/server/mayfly
 step healthy $python tests/real/leaks.py $release/server/mayfly --healthy 60
 step soak soak $release build/soak --duration 2m
 step soak-drills sh tests/soak/drills.sh $release build/soak-drills
+step sim sh tests/sim/run.sh $release/tests/sim/sim
+step planted sh tests/sim/planted.sh
 step browser $python tests/browser/run.py $release/server/mayfly
 
 echo "$passed passed, $failed failed"

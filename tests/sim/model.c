@@ -1,6 +1,7 @@
 /* model.c: see model.h. */
 #include "model.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@ static void *grown(void *at, size_t wanted, size_t *size, size_t bytes)
 /* ---- which series, which window ---- */
 
 /* The series that took the sample just applied: its own, or an overflow series. */
-static const struct series *series_of(const struct store *store, const struct sample *sample)
+const struct series *model_series(const struct store *store, const struct sample *sample)
 {
     const struct series *series = store_find(store, sample);
     if (series != NULL)
@@ -84,21 +85,96 @@ size_t model_find(const struct model *model, uint32_t window)
     return low == model->mark_count ? model->count : model->marks[low].at;
 }
 
-static void keep_observations(struct model *model, struct entry *entry, const double *values,
-                              uint32_t count)
+/* Each observation as the bound of the bucket that it is in; the last bucket's is infinite. */
+static void keep_observations(struct model *model, struct entry *entry, const struct child *child)
 {
+    uint32_t count = (uint32_t)child->count;
     model->observations = grown(model->observations, model->observation_count + count,
                                 &model->observation_size, sizeof(double));
-    memcpy(model->observations + model->observation_count, values, count * sizeof(double));
     entry->observed.first = (uint32_t)model->observation_count;
     entry->observed.count = count;
-    model->observation_count += count;
+    entry->observed.sum = child->sum;
+    for (uint32_t i = 0, bucket = 0; i < count; i++) {
+        while (bucket < child->bound_count && i >= child->counts[bucket])
+            bucket++;
+        model->observations[model->observation_count++] =
+            bucket < child->bound_count ? child->bounds[bucket] : INFINITY;
+    }
 }
 
-void model_apply(struct model *model, const struct engine *engine, const struct sample *sample,
-                 const double *values, uint32_t value_count)
+/* ---- odd samples: what damaged bodies come to, which the model does not follow ---- */
+
+#define OBSERVED_MAX 4096
+#define VALUE_MAX 1e8
+#define GRAIN 1024 /* sums of whole numbers of 1/1024 are exact however they are added up */
+
+static bool is_odd_value(double value)
 {
-    const struct series *series = series_of(&engine->store, sample);
+    return !(fabs(value) <= VALUE_MAX) || floor(value * GRAIN) < value * GRAIN;
+}
+
+static bool is_odd_child(const struct child *child, enum kind kind)
+{
+    double last = child->bound_count == 0 ? 0 : child->counts[child->bound_count - 1];
+    bool odd = !child->has_sum || !child->has_count || child->has_buckets != (kind == KIND_CLASSIC);
+    odd |= !(child->count >= 1 && child->count <= OBSERVED_MAX) ||
+           floor(child->count) < child->count || last > child->count;
+    for (uint32_t i = 0; i < child->bound_count; i++)
+        odd |= floor(child->counts[i]) < child->counts[i];
+    return odd || child->lost_bounds > 0 || is_odd_value(child->sum);
+}
+
+static bool is_odd_label(struct bytes labels)
+{
+    for (size_t i = 0; i < labels.length; i++) {
+        unsigned char c = (unsigned char)labels.at[i];
+        if (c < ' ' || c > '~' || c == '\\' || c == '!')
+            return true;
+    }
+    return false;
+}
+
+static bool is_odd(const struct sample *sample)
+{
+    if (sample->kind == KIND_SET)
+        return false;
+    if (kind_has_children((enum kind)sample->kind))
+        return is_odd_child(sample->child, (enum kind)sample->kind);
+    return is_odd_value(sample->value);
+}
+
+/* What the sample adds to a total; gauges and sets have none. */
+static double total_of(const struct sample *sample)
+{
+    if (sample->kind == KIND_GAUGE || sample->kind == KIND_SET)
+        return 0;
+    return kind_has_children((enum kind)sample->kind) ? sample->child->sum : sample->value;
+}
+
+/* A gauge's value that is not finite is in no window; it is the last one all the same. */
+static bool is_outside(const struct sample *sample)
+{
+    return sample->kind == KIND_GAUGE && !isfinite(sample->value);
+}
+
+static void fill(struct model *model, struct entry *entry, const struct sample *sample)
+{
+    entry->is_odd = is_odd(sample);
+    entry->is_outside = is_outside(sample);
+    if (entry->is_odd)
+        model->odd++;
+    else if (kind_has_children((enum kind)sample->kind))
+        keep_observations(model, entry, sample->child);
+    else if (sample->kind == KIND_SET)
+        entry->member = sample->member;
+    else
+        entry->value = sample->value;
+    model->sum += entry->is_odd ? 0 : total_of(sample);
+}
+
+void model_apply(struct model *model, const struct engine *engine, const struct series *series,
+                 const struct sample *sample)
+{
     const struct family *family = store_family(&engine->store, series->family);
     struct entry entry = {
         .family = family->id,
@@ -107,22 +183,18 @@ void model_apply(struct model *model, const struct engine *engine, const struct 
         .open_window = engine->history.seal.window,
         .kind = sample->kind,
     };
-    if (sample->kind == KIND_SET)
-        entry.member = sample->member;
-    else if (sample->kind == KIND_CLASSIC || sample->kind == KIND_SUMMARY)
-        keep_observations(model, &entry, values, value_count);
-    else
-        entry.value = sample->value;
+    fill(model, &entry, sample);
     if (sample->kind == KIND_GAUGE) {
         entry.last = series->last;
         entry.last_ms = series->last_ms;
+        entry.is_odd |= !isfinite(series->last);
     }
     mark(model, entry.window, model->count);
     model->entries = grown(model->entries, model->count + 1, &model->size, sizeof entry);
     model->entries[model->count++] = entry;
 }
 
-void model_delete(struct model *model, struct engine *engine, uint32_t slot)
+void model_delete(struct model *model, const struct engine *engine, uint32_t slot)
 {
     const struct series *series = store_series(&engine->store, slot);
     const struct history *history = &engine->history;
@@ -138,7 +210,7 @@ void model_delete(struct model *model, struct engine *engine, uint32_t slot)
         entry->window = history->seal.is_going_on ? history->seal.next : history->seal.window;
         mark(model, entry->window, i);
     }
-    store_delete(&engine->store, slot);
+    model->deleted_sum += series_total(series);
 }
 
 struct model_total model_total(const struct model *model, enum kind kind, uint32_t from_window)
@@ -148,19 +220,18 @@ struct model_total model_total(const struct model *model, enum kind kind, uint32
         const struct entry *entry = &model->entries[i];
         if (entry->kind != kind || entry->family == 0 || entry->window < from_window)
             continue;
-        total.samples++;
-        bool is_child = kind == KIND_CLASSIC || kind == KIND_SUMMARY;
-        if (!is_child && kind != KIND_SET)
-            total.sum += entry->value;
-        for (uint32_t j = 0; is_child && j < entry->observed.count; j++, total.observations++)
-            total.sum += model->observations[entry->observed.first + j];
+        total.samples += !entry->is_outside;
+        if (entry->is_odd || kind == KIND_SET)
+            continue;
+        total.observations += kind_has_children(kind) ? entry->observed.count : 0;
+        total.sum += kind_has_children(kind) ? entry->observed.sum : entry->value;
     }
     return total;
 }
 
 /* ---- labels ---- */
 
-/* name="value", of labels without anything that had to be escaped. False at the end. */
+/* name="value", of labels that are not odd. False at the end. */
 static bool next_label(const char **at, struct bytes *name, struct bytes *value)
 {
     if (**at == '\0')
@@ -284,9 +355,14 @@ static struct live live_series(const struct store *store, const struct family *f
         const struct series *series = store_series(store, at);
         label_copy(&store->labels, series->labels, labels);
         labels[series->labels.length] = '\0';
+        answer->is_odd |= is_odd_label((struct bytes){labels, series->labels.length});
+        if (answer->is_odd)
+            break;
         live.sequences[live.count] = series->sequence;
         live.groups[live.count++] = group_of_labels(answer, question, labels);
     }
+    if (answer->is_odd)
+        return live;
     answer->overflow_is_alone = live.groups[0] != NOT_ASKED;
     for (size_t i = 1; i < live.count; i++)
         answer->overflow_is_alone &= live.groups[i] != live.groups[0];
@@ -326,8 +402,8 @@ void model_ask(const struct model *model, const struct store *store, const struc
     size_t size = 0;
     *answer = (struct model_answer){0};
     struct live live = live_series(store, family, question, answer);
-    for (size_t i = model_find(model, store_window_at(store, question->start_ms)); i < model->count;
-         i++) {
+    size_t from = model_find(model, store_window_at(store, question->start_ms));
+    for (size_t i = answer->is_odd ? model->count : from; i < model->count; i++) {
         const struct entry *entry = &model->entries[i];
         int64_t start_ms = store_window_start(store, entry->window);
         if (store_window_start(store, entry->open_window) >= question->end_ms)
@@ -335,6 +411,7 @@ void model_ask(const struct model *model, const struct store *store, const struc
         if (entry->family != family->id || start_ms < question->start_ms ||
             start_ms >= question->end_ms)
             continue;
+        answer->is_odd |= entry->is_odd;
         uint32_t group = group_of(&live, entry->sequence);
         uint64_t bucket = (uint64_t)((start_ms - question->start_ms) / question->step_ms);
         if (group != NOT_ASKED)
@@ -382,4 +459,12 @@ size_t model_bucket(const struct model_answer *answer, uint32_t group, uint64_t 
     size_t to = first_place(answer, group, bucket + 1);
     *first = from < to ? &answer->places[from] : NULL;
     return to - from;
+}
+
+void model_end(struct model *model)
+{
+    free(model->entries);
+    free(model->observations);
+    free(model->marks);
+    *model = (struct model){0};
 }

@@ -8,6 +8,9 @@
  * are the engine's to decide; what samples come to is worked out here. A window closes for a series
  * when sealing passes it, so a sample that arrives behind that belongs to the next one.
  *
+ * Damaged bodies bring values and labels that this model has no mind to follow: such samples are
+ * odd. They are counted, and questions they have a part in are not compared.
+ *
  * DELETE gives a family a new id: what is sealed stays under the old one, which nobody asks for;
  * what is open goes on under the new one.
  *
@@ -25,7 +28,9 @@ struct entry {
     uint32_t window;
     uint32_t open_window; /* the history's when it came: rises along the log */
     uint8_t kind;
-    double last; /* gauges: which value stood after this one, and since when */
+    bool is_odd;     /* it is counted, and what it comes to is not followed */
+    bool is_outside; /* it is not even counted: its series took it, its window did not */
+    double last;     /* gauges: which value stood after this one, and since when */
     int64_t last_ms;
     union {
         double value;
@@ -33,6 +38,7 @@ struct entry {
         struct {
             uint32_t first; /* in the model's observations: histograms in buckets, summaries */
             uint32_t count;
+            double sum;
         } observed;
     };
 };
@@ -50,14 +56,22 @@ struct model {
     } * marks;
     size_t mark_count;
     size_t mark_size;
+    double sum;         /* of all that have totals, since the start */
+    double deleted_sum; /* of series that were deleted: their totals are not kept */
+    uint64_t odd;       /* entries */
 };
 
-/* The sample was applied and accepted; a child's observations are in `values`. */
-void model_apply(struct model *model, const struct engine *engine, const struct sample *sample,
-                 const double *values, uint32_t value_count);
+/* The series that took the sample just applied: its own, or an overflow series. */
+const struct series *model_series(const struct store *store, const struct sample *sample);
 
-/* Deletes the series, and tells the model. */
-void model_delete(struct model *model, struct engine *engine, uint32_t series);
+/* The sample was applied and accepted, and went to that series. */
+void model_apply(struct model *model, const struct engine *engine, const struct series *series,
+                 const struct sample *sample);
+
+/* The series, which is no overflow series, is about to be deleted. */
+void model_delete(struct model *model, const struct engine *engine, uint32_t series);
+
+void model_end(struct model *model);
 
 /* The part of the log that has all entries of these windows, and few others. */
 size_t model_find(const struct model *model, uint32_t window);
@@ -109,6 +123,7 @@ struct model_answer {
     struct model_place *places; /* by group, bucket, and in order of the log */
     size_t place_count;
     bool overflow_is_alone; /* group 0 has the overflow series and no other */
+    bool is_odd;            /* some samples or labels are: there is no answer to compare with */
 };
 
 /* Which series there are is as the store has it now. */

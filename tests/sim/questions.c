@@ -8,47 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FIRST_BYTES 8192
-
 #define MINUTE_MS INT64_C(60000)
 #define HOUR_MS (60 * MINUTE_MS)
-
-/* ---- a request's arena ---- */
-
-static size_t granted_bytes;
-
-static void *take(void *context, size_t bytes, size_t *granted)
-{
-    (void)context;
-    granted_bytes += bytes;
-    *granted = bytes;
-    return malloc(bytes);
-}
-
-static void give(void *context, void *block, size_t granted)
-{
-    (void)context;
-    granted_bytes -= granted;
-    free(block);
-}
-
-static void arena_begin(const struct sim *sim, struct arena *arena)
-{
-    static const struct block_source source = {take, give, NULL};
-    static _Alignas(ARENA_ALIGN) char first[FIRST_BYTES];
-    arena_init(arena, first, sizeof first, sim->settings.limits_request_bytes, &source);
-}
-
-static void arena_end(struct sim *sim, struct arena *arena)
-{
-    uint64_t peak = arena_peak(arena);
-    arena_reset(arena);
-    REQUIRE(sim, peak <= sim->settings.limits_request_bytes);
-    REQUIRE(sim, granted_bytes == 0 && arena_used(arena) == 0);
-    REQUIRE(sim, arena_held(arena) == FIRST_BYTES);
-    if (peak > sim->figures.arena_peak)
-        sim->figures.arena_peak = peak;
-}
 
 /* ---- a question, as text and as the model knows it ---- */
 
@@ -66,7 +27,7 @@ struct question {
 
 /* An answer: all of it in the arena. */
 struct asked {
-    struct arena arena;
+    struct request *request;
     struct query query;
     struct query_plan *plan;
     struct query_run *run; /* NULL: there is no such metric */
@@ -78,12 +39,12 @@ static void add(const struct sim *sim, struct asked *asked, const char *name, co
     if (asked->refusal.status != STATUS_OK || *value == '\0')
         return;
     asked->refusal = query_add_parameter(&asked->query, bytes_of(name), bytes_of(value),
-                                         &asked->arena, &sim->settings);
+                                         &asked->request->arena, sim->settings);
 }
 
 static void read_question(struct sim *sim, const struct question *question, struct asked *asked)
 {
-    query_init(&asked->query, sim->now_ms);
+    query_init(&asked->query, sim_now_ms(sim));
     asked->refusal = refusal_plain(STATUS_OK);
     add(sim, asked, "metric", question->metric);
     add(sim, asked, "fn", question->function);
@@ -103,15 +64,18 @@ static void between(struct sim *sim, const struct question *question)
     if (question->meddled == 0 || !sim_one_in(sim, question->meddled))
         return;
     sim_meddle(sim);
-    sim->figures.meddled++;
+    HAPPEN(sim, MEDDLED);
 }
 
 static void make_plan(struct sim *sim, const struct question *question, struct asked *asked)
 {
     const struct engine *engine = sim->engine;
     asked->run = NULL;
-    asked->plan = query_plan_make(&asked->query, &sim->settings, &asked->arena);
-    REQUIRE(sim, asked->plan != NULL);
+    asked->plan = query_plan_make(&asked->query, sim->settings, &asked->request->arena);
+    if (asked->plan == NULL) {
+        asked->refusal = refusal_of(asked->request->arena.refusal, sim->settings);
+        return;
+    }
     do {
         between(sim, question);
         query_plan_step(asked->plan, &engine->store, &engine->history);
@@ -121,40 +85,56 @@ static void make_plan(struct sim *sim, const struct question *question, struct a
 static void run_plan(struct sim *sim, const struct question *question, struct asked *asked)
 {
     struct engine *engine = sim->engine;
-    asked->run = query_run_make(asked->plan, &asked->arena);
-    REQUIRE(sim, asked->run != NULL);
+    asked->run = query_run_make(asked->plan, &asked->request->arena);
+    if (asked->run == NULL) {
+        asked->refusal = refusal_of(asked->request->arena.refusal, sim->settings);
+        return;
+    }
     do {
         between(sim, question);
-        query_run_step(asked->run, &engine->store, &engine->history, &engine->cache, sim->now_ms);
+        query_run_step(asked->run, &engine->store, &engine->history, &engine->cache,
+                       sim_now_ms(sim));
     } while (query_run_work(asked->run));
-    sim->figures.hits += asked->run->hits;
-    sim->figures.misses += asked->run->misses;
-    sim->figures.lost_bounds += asked->run->lost_bounds;
-    sim->figures.tears += asked->run->tears;
-    sim->figures.open_again += asked->run->open_reads - (asked->run->open_reads > 0);
-    sim->figures.outdated += asked->run->is_outdated;
+    HAPPEN_TIMES(sim, HITS, asked->run->hits);
+    HAPPEN_TIMES(sim, MISSES, asked->run->misses);
+    HAPPEN_TIMES(sim, LOST_BOUNDS, asked->run->lost_bounds);
+    HAPPEN_TIMES(sim, TEARS, asked->run->tears);
+    HAPPEN_TIMES(sim, OPEN_AGAIN, asked->run->open_reads - (asked->run->open_reads > 0));
+    HAPPEN_TIMES(sim, OUTDATED, asked->run->is_outdated);
 }
 
 #define PLANS_MAX 3
 
+/* No room for requests at the moment, or not for one as large. */
+static bool is_out_of_room(const struct asked *asked)
+{
+    return asked->refusal.status == STATUS_BUSY ||
+           asked->refusal.status == STATUS_REQUEST_TOO_LARGE;
+}
+
 /* What server/query_route.c does. */
 static void ask(struct sim *sim, const struct question *question, struct asked *asked)
 {
-    arena_begin(sim, &asked->arena);
+    asked->plan = NULL;
+    asked->run = NULL;
     read_question(sim, question, asked);
+    if (is_out_of_room(asked))
+        return;
     if (asked->refusal.status != STATUS_OK)
         sim_fail(sim, "%s %s from %s to %s: refused: %s", question->metric, question->function,
                  question->from, question->to, status_code(asked->refusal.status));
-    struct arena_mark mark = arena_mark(&asked->arena);
+    struct arena_mark mark = arena_mark(&asked->request->arena);
     for (int plans = 1; plans <= PLANS_MAX; plans++) {
         if (plans > 1) {
-            arena_rewind(&asked->arena, mark);
+            arena_rewind(&asked->request->arena, mark);
             selector_renew(&asked->query.selector);
         }
         make_plan(sim, question, asked);
         if (asked->refusal.status != STATUS_OK || asked->plan->is_empty)
             return;
         run_plan(sim, question, asked);
+        if (asked->run == NULL)
+            return;
         bool again = asked->run->is_outdated || (question->meddled > 0 && sim_one_in(sim, 4));
         if (!again)
             return; /* now and then without a need, for it must be possible at any time */
@@ -287,7 +267,7 @@ static void check_last(const struct point *point)
 static double seconds_of(const struct point *point)
 {
     const struct query_plan *plan = point->asked->plan;
-    int64_t passed_ms = point->sim->now_ms - bucket_start_ms(plan, point->bucket);
+    int64_t passed_ms = sim_now_ms(point->sim) - bucket_start_ms(plan, point->bucket);
     if (!query_bucket_is_open(point->asked->run, point->bucket) || passed_ms >= plan->step_ms)
         return (double)plan->step_ms / 1000;
     return (double)(passed_ms > 0 ? passed_ms : 1) / 1000;
@@ -341,6 +321,27 @@ static void check_quantile(const struct point *point)
         wrong(point, value);
 }
 
+/* Functions of sums and counts; a child's sum was sent. */
+static double value_of_children(const struct point *point)
+{
+    double sum = 0;
+    double count = 0;
+    for (size_t i = 0; i < point->count; i++) {
+        sum += point->places[i].entry->observed.sum;
+        count += point->places[i].entry->observed.count;
+    }
+    switch (point->asked->query.function) {
+    case FUNCTION_SUM:
+        return sum;
+    case FUNCTION_RATE:
+        return count / seconds_of(point);
+    case FUNCTION_AVG:
+        return sum / count;
+    default:
+        return count;
+    }
+}
+
 /* Functions of the values alone. */
 static double value_of(const struct point *point)
 {
@@ -372,13 +373,21 @@ static double value_of(const struct point *point)
     }
 }
 
+/* Pushes had no bound in common: all is in one bucket, of which nothing but its count is known. */
+static bool has_no_bounds(const struct point *point)
+{
+    return point->asked->plan->kind == KIND_CLASSIC &&
+           point->asked->query.function == FUNCTION_QUANTILE &&
+           point->asked->run->bounds->bound_count == 0;
+}
+
 static void check_point(const struct point *point)
 {
     enum kind kind = point->asked->plan->kind;
     enum function function = point->asked->query.function;
-    point->sim->figures.nulls += point->count == 0;
-    point->sim->figures.points += point->count > 0;
-    if (point->count == 0 && isnan(point->got))
+    HAPPEN_TIMES(point->sim, NULLS, point->count == 0);
+    HAPPEN_TIMES(point->sim, POINTS, point->count > 0);
+    if (isnan(point->got) && (point->count == 0 || has_no_bounds(point)))
         return;
     if (point->count == 0 || isnan(point->got))
         wrong(point, NAN);
@@ -393,7 +402,7 @@ static void check_point(const struct point *point)
     else if (kind == KIND_SET)
         is_exactly(point, (double)point->count);
     else
-        is_exactly(point, value_of(point));
+        is_exactly(point, has_children(point) ? value_of_children(point) : value_of(point));
 }
 
 /* ---- an answer ---- */
@@ -479,8 +488,13 @@ static void check_answer(struct sim *sim, struct question *question, const struc
     const struct family *family = store_family(&sim->engine->store, plan->map.family);
     model_ask(&sim->model, &sim->engine->store, family, &question->model, &answer);
     uint64_t held = held_bucket(sim, plan);
-    check_groups(sim, asked, &answer, held);
-    check_points(sim, question, asked, &answer, held);
+    if (answer.is_odd) {
+        HAPPEN(sim, QUESTIONS_ODD);
+    } else {
+        HAPPEN(sim, QUESTIONS);
+        check_groups(sim, asked, &answer, held);
+        check_points(sim, question, asked, &answer, held);
+    }
     model_answer_end(&answer);
 }
 
@@ -491,16 +505,18 @@ static void check_refusal(struct sim *sim, const struct asked *asked)
     bool is_expected = refusal->status == STATUS_TOO_MANY_POINTS ||
                        refusal->status == STATUS_TOO_MANY_GROUPS ||
                        refusal->status == STATUS_TOO_MANY_CELLS;
+    bool is_costly = refusal->status == STATUS_REGEX_TOO_COSTLY;
+    HAPPEN(sim, QUESTIONS_REFUSED);
+    if (is_out_of_room(asked) || is_costly)
+        return;
     if (!is_expected || refusal->needed <= refusal->limit)
         sim_fail(sim, "%.*s: refused: %s", (int)asked->query.metric.length, asked->query.metric.at,
                  status_code(refusal->status));
-    sim->figures.refused++;
 }
 
 static void check(struct sim *sim, struct question *question, const struct asked *asked)
 {
     const struct engine *engine = sim->engine;
-    sim->figures.questions++;
     if (asked->refusal.status != STATUS_OK) {
         check_refusal(sim, asked);
         return;
@@ -510,8 +526,8 @@ static void check(struct sim *sim, struct question *question, const struct asked
                      (store_find_family(&engine->store, asked->query.metric) == SLOT_NONE));
     if (asked->plan->is_empty)
         return;
-    sim->figures.over_tiers += asked->plan->tier > TIER_FINE;
-    sim->figures.approximate += asked->run->is_approximate;
+    HAPPEN_TIMES(sim, OVER_TIERS, asked->plan->tier > TIER_FINE);
+    HAPPEN_TIMES(sim, APPROXIMATE, asked->run->is_approximate);
     if (asked->run->is_approximate && question->meddled > 0)
         return;
     REQUIRE(sim, !asked->run->is_approximate);
@@ -587,10 +603,10 @@ static void choose_range(struct sim *sim, struct question *question)
                                          2 * HOUR_MS, 4 * HOUR_MS,    8 * HOUR_MS,    24 * HOUR_MS};
     static const char *const steps[] = {"", "", "10s", "45s", "60", "5m", "10m", "1h", "1h30m"};
     uint64_t length_ms = (uint64_t)lengths_ms[sim_below(sim, COUNT_OF(lengths_ms))];
-    int64_t to_ms = sim->now_ms;
+    int64_t to_ms = sim_now_ms(sim);
     if (sim_one_in(sim, 4))
         to_ms -= (int64_t)sim_below(sim, length_ms);
-    if (to_ms != sim->now_ms)
+    if (to_ms != sim_now_ms(sim))
         write_time(to_ms, question->to, sizeof question->to);
     write_time(to_ms - (int64_t)(length_ms / 2 + sim_below(sim, length_ms / 2)), question->from,
                sizeof question->from);
@@ -606,11 +622,11 @@ static void choose_edge(struct sim *sim, struct question *question)
     int64_t from_ms = history_held_from(&sim->engine->history, tier);
     if (sim_one_in(sim, 2))
         from_ms += (int64_t)sim_below(sim, 2 * MINUTE_MS);
-    if (from_ms > sim->now_ms)
+    if (from_ms > sim_now_ms(sim))
         return;
     write_time(from_ms, question->from, sizeof question->from);
     question->to[0] = question->step[0] = '\0';
-    if (tier == TIER_FINE || from_ms + HOUR_MS > sim->now_ms)
+    if (tier == TIER_FINE || from_ms + HOUR_MS > sim_now_ms(sim))
         return;
     write_time(from_ms + HOUR_MS, question->to, sizeof question->to);
 }
@@ -631,7 +647,12 @@ void questions_ask_random(struct sim *sim, bool meddled)
     struct question question = {.meddled = meddled ? often[sim_below(sim, COUNT_OF(often))] : 0};
     struct asked asked;
     const struct family *family = choose_family(sim);
-    sim->figures.half_sealed += history_is_sealing(&sim->engine->history);
+    asked.request = clients_lend(sim);
+    if (asked.request == NULL)
+        return;
+    sim_enter(sim);
+    sim->queries++;
+    HAPPEN_TIMES(sim, HALF_SEALED, history_is_sealing(&sim->engine->history));
     label_copy(&sim->engine->store.labels, family->name, question.metric);
     if (sim_one_in(sim, 100))
         strcpy(question.metric, "unheard_of");
@@ -644,7 +665,8 @@ void questions_ask_random(struct sim *sim, bool meddled)
         choose_edge(sim, &question);
     ask(sim, &question, &asked);
     check(sim, &question, &asked);
-    arena_end(sim, &asked.arena);
+    clients_return(sim, asked.request);
+    sim_leave(sim);
 }
 
 /* ---- dashboards ---- */
@@ -680,7 +702,8 @@ struct remembered {
     uint64_t ended_sequences;
     uint64_t evicted;
     uint64_t rejected;
-    uint64_t others; /* random questions so far: what one has cached may be of use to this one */
+    uint64_t life;
+    uint64_t others; /* other questions so far: what one has cached may be of use to this one */
     uint64_t serials[RECORDS_MAX];
     uint32_t count;
 };
@@ -704,7 +727,8 @@ static void remember(struct sim *sim, const struct query_plan *plan, struct reme
         .ended_sequences = plan->map.ended_sequences,
         .evicted = figures.evicted_size,
         .rejected = figures.rejected_too_large,
-        .others = sim->figures.questions - sim->figures.dashboards,
+        .life = sim->life,
+        .others = sim->queries,
     };
     for (enum tier tier = 0; tier < TIER_COUNT; tier++) {
         for (uint32_t i = 0; i < history->tiers[tier].count; i++) {
@@ -725,14 +749,15 @@ static void check_misses(struct sim *sim, const struct asked *asked, struct reme
     remember(sim, asked->plan, &now);
     bool is_known = now.family == before->family && now.evicted == before->evicted &&
                     now.ended_sequences == before->ended_sequences &&
-                    now.rejected == before->rejected && now.others == before->others;
+                    now.rejected == before->rejected && now.others == before->others &&
+                    now.life == before->life;
     uint64_t expected = 0;
     for (uint32_t i = 0; i < now.count; i++)
         expected += !is_remembered(before, now.serials[i]);
     REQUIRE(sim, asked->run->hits + asked->run->misses == now.count);
     if (is_known) {
         REQUIRE(sim, asked->run->misses == expected);
-        sim->figures.repeated++;
+        HAPPEN(sim, REPEATED);
     }
     *before = now;
 }
@@ -748,10 +773,15 @@ void questions_ask_dashboard(struct sim *sim, unsigned which)
     if (family == SLOT_NONE || store_family(store, family)->kind != dashboards[which].kind)
         return;
     bool is_sealing = history_is_sealing(&sim->engine->history);
-    sim->figures.dashboards++;
+    asked.request = clients_lend(sim);
+    if (asked.request == NULL)
+        return;
+    sim_enter(sim);
+    HAPPEN(sim, DASHBOARDS);
     ask(sim, &question, &asked);
     check(sim, &question, &asked);
     if (!is_sealing && asked.run != NULL)
         check_misses(sim, &asked, &before[which]);
-    arena_end(sim, &asked.arena);
+    clients_return(sim, asked.request);
+    sim_leave(sim);
 }

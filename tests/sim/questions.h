@@ -1,8 +1,8 @@
 /*
  * questions.h: asks the engine as a client would, and compares each point with the model's.
  *
- * Parameters are texts, the arena is a request's, of limits.request_bytes and not a byte more, and
- * the slices are those of server/query_route.c. Points of buckets that begin before everything is
+ * Parameters are texts, the arena is a request's on a connection of its own, and the slices are
+ * those of server/query_route.c. Points of buckets that begin before everything is
  * held are left out: of those the engine says that they may be incomplete.
  *
  * Owner: the simulation. Threads: one.

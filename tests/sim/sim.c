@@ -1,44 +1,35 @@
-/* sim.c: see sim.h. The clock, the ticks, what must hold all the time, and what must have happened.
- */
+/* sim.c: see sim.h. Windows, ticks, the lives of the service, and where a failure ends. */
 #include "sim.h"
 
-#include "base/ensure.h"
+#include "batch.h"
+#include "checks.h"
 #include "questions.h"
-#include "traffic.h"
+
+#include "base/ensure.h"
+#include "ingest/json_element.h"
+#include "memory/poison.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define START_MS INT64_C(1763841600000)
-#define WINDOW_MS INT64_C(10000)
 #define HOUR_MS INT64_C(3600000)
-#define HOUR_WINDOWS 360
-#define DAY_WINDOWS (24 * HOUR_WINDOWS)
-
-#define SEED_DEFAULT UINT64_C(0x5eed)
-
-#ifdef MAYFLY_SANITIZED
-#define DAYS_DEFAULT 1
-#else
-#define DAYS_DEFAULT 3
-#endif
+#define MEMORY_BYTES ((size_t)24 << 20) /* more than any of the plans takes */
+#define JSON_SEED 0x5eed                /* of jansson's tables, once for the process */
 
 /* ---- the end, where something is wrong ---- */
 
 static const struct sim *the_sim; /* for ensure_failed, which is told nothing */
 
-static void say_where(const struct sim *sim)
-{
-    fprintf(stderr, "sim 0x%llx: tick %llu, %lld ms: ", (unsigned long long)sim->seed,
-            (unsigned long long)sim->ticks, (long long)(sim->now_ms - START_MS));
-}
-
 _Noreturn void sim_fail(const struct sim *sim, const char *format, ...)
 {
     va_list arguments;
+    long long minutes = (long long)(sim->clock.monotonic_us / 60000000);
     fflush(stdout);
-    say_where(sim);
+    fprintf(stderr, "%s %s0x%llx %llu: tick %llu, hour %lld:%02lld, life %llu: ", batch_program,
+            sim->is_all ? "--all " : "", (unsigned long long)sim->seed,
+            (unsigned long long)sim->hours, (unsigned long long)sim->ticks, minutes / 60,
+            minutes % 60, (unsigned long long)sim->life);
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
@@ -51,349 +42,232 @@ _Noreturn void ensure_failed(const char *condition, const char *file, int line)
     sim_fail(the_sim, "ENSURE failed: %s (%s:%d)", condition, file, line);
 }
 
-/* ---- the engine ---- */
+/* ---- a life of the service ---- */
 
-/* Everything is small, so that in an hour all of it is full. */
-static void choose_settings(struct settings *settings)
+static void make_plan(struct sim *sim, const struct settings *before)
 {
-    settings_init(settings);
-    settings->limits_request_bytes = 1 << 20;
-    settings->limits_families = 32;
-    settings->limits_query_groups = 64;
-    settings->limits_query_points = 6000;
-    settings->limits_query_cells = 200000;
-    settings->series_max = 400;
-    settings->series_label_bytes = 48 << 10;
-    settings->series_idle_min = 60000;
-    settings->series_expire_after = 2 * HOUR_MS;
-    settings->histograms_max = 60;
-    settings->buckets_max = 60;
-    settings->sets_max = 12;
-    settings->windows_fine_bytes = 192 << 10;
-    settings->windows_middle_bytes = 256 << 10;
-    settings->windows_coarse_bytes = 512 << 10;
-    settings->cache_bytes = 64 << 10;
+    char problem[512] = "";
+    struct settings *settings = &sim->options.settings;
+    struct plan_world world = {
+        .code_bytes = 1 << 20,
+        .cpus = 1,
+        .memory_limit = UINT64_MAX,
+        .connection_bytes = sizeof(struct connection),
+        .worker_bytes = sizeof(struct worker),
+    };
+    if (sim->is_all)
+        swarm_settings_all(settings);
+    else
+        swarm_settings(&sim->swarm, &sim->random, before, settings);
+    if (plan_make(&sim->plan, settings, &world, problem, sizeof problem) != PLAN_FITS)
+        sim_fail(sim, "%s", problem);
+    REQUIRE(sim, sim->plan.parts[PLAN_REGION] <= MEMORY_BYTES);
 }
 
-static void sim_init(struct sim *sim, uint64_t seed)
+/* service_init ENSUREs that the region is used to the byte. */
+static void begin_life(struct sim *sim)
 {
-    *sim = (struct sim){.seed = seed, .random = {seed}, .now_ms = START_MS};
-    choose_settings(&sim->settings);
-
-    uint64_t bytes = region_piece_bytes(sizeof(struct engine)) + engine_bytes(&sim->settings);
-    void *memory = aligned_alloc(REGION_ALIGN, bytes);
-    REQUIRE(sim, memory != NULL);
-    memset(memory, 0, bytes);
-    region_init(&sim->region, memory, bytes);
-    ledger_init(&sim->ledger);
-    sim->engine = region_take(&sim->region, sizeof *sim->engine);
-    engine_init(sim->engine, &sim->settings, &sim->ledger, seed, START_MS, &sim->region);
-    region_seal(&sim->region);
-    REQUIRE(sim, sim->region.used == sim->region.bytes);
+    struct settings before = sim->plan.settings;
+    make_plan(sim, sim->life > 0 ? &before : NULL);
+    size_t bytes = sim->plan.parts[PLAN_REGION];
+    UNPOISON(sim->memory, bytes);
+    memset(sim->memory, 0, bytes);
+    region_init(&sim->region, sim->memory, bytes);
+    memset(&sim->service, 0, sizeof sim->service);
+    clock_init(&sim->service.clock);
+    log_init(&sim->service.log, 0);
+    service_init(&sim->service, &sim->options, &sim->plan, sim_below(sim, UINT64_MAX),
+                 &sim->region);
+    service_open(&sim->service);
+    sim->ticker = (struct ticker){.service = &sim->service};
+    sim->engine = sim->service.engine;
+    sim->settings = sim->service.settings;
+    sim->life_start_ms = sim->service.start_ms;
+    sim->told = (struct told){0};
+    sim->applied = 0;
+    sim->life++;
 }
 
-int64_t sim_request_ms(struct sim *sim)
+/* Everything is asked to be empty, and all is counted up. */
+static void end_life(struct sim *sim)
 {
-    return sim_one_in(sim, 2) ? sim->now_ms : sim->now_ms - sim->behind_ms;
+    if (sim_below(sim, 2) == 0)
+        clients_cut_off(sim);
+    else
+        clients_drain(sim);
+    checks_when_quiet(sim);
+    checks_deep(sim);
+    happened_take(sim);
+    model_end(&sim->model);
 }
 
-/* A tick of the service: once, and steps until there is nothing left. */
+/* ---- ticks ---- */
+
 static void tick(struct sim *sim)
 {
     sim->ticks++;
-    engine_tick(sim->engine, sim->now_ms);
-    while (engine_step(sim->engine, sim->now_ms))
-        continue;
-}
-
-/* ---- what holds all the time ---- */
-
-static void check_ledger(const struct sim *sim)
-{
-    for (enum pool pool = 0; pool < POOL_COUNT; pool++) {
-        struct account_figures figures = ledger_figures(&sim->ledger, pool);
-        if (figures.live_bytes > figures.capacity_bytes ||
-            figures.peak_bytes > figures.capacity_bytes)
-            sim_fail(sim, "%s: more than its capacity", pool_rows[pool].name);
-    }
-    struct lru_figures cache = lru_figures(&sim->engine->cache);
-    REQUIRE(sim, cache.live_bytes <= cache.capacity_bytes);
-    REQUIRE(sim, sim->engine->audit.mismatch_bytes == 0);
-    REQUIRE(sim, sim->engine->accepted_samples == sim->figures.samples);
-}
-
-/* ---- conservation: what is held is what was taken, whoever can still ask for it ---- */
-
-static void add_tally(struct model_total *total, const struct tally *tally, enum kind kind)
-{
-    total->samples += tally->count;
-    if (kind == KIND_CLASSIC || kind == KIND_SUMMARY)
-        total->observations += (uint64_t)tally->last;
-    if (kind != KIND_SET)
-        total->sum += tally->sum;
-}
-
-static void add_record(const struct history *history, enum tier tier, const struct record *record,
-                       struct model_total totals[static KIND_COUNT])
-{
-    for (uint32_t i = 0; i < record->families; i++) {
-        struct section section;
-        struct cell_reader reader;
-        struct tally tally = {0};
-        uint64_t sequence;
-        history_section_at(history, tier, record, i, &section);
-        cell_reader_init(&reader, &section);
-        while (cell_read(&reader, &sequence, &tally))
-            add_tally(&totals[section.kind], &tally, section.kind);
-    }
-}
-
-static void add_open(const struct store *store, struct model_total totals[static KIND_COUNT])
-{
-    for (uint32_t i = 0; i < store->series.slot_count; i++) {
-        const struct series *series = store_series(store, i);
-        if (series == NULL || series->open.count == 0)
-            continue;
-        enum kind kind = (enum kind)store_family(store, series->family)->kind;
-        struct tally tally = {
-            .count = series->open.count,
-            .sum = series->open.sum,
-            .last = series->open.observed,
-        };
-        add_tally(&totals[kind], &tally, kind);
-    }
-}
-
-/* No window is half sealed. */
-static void check_conservation(const struct sim *sim)
-{
-    const struct history *history = &sim->engine->history;
-    struct model_total totals[KIND_COUNT] = {0};
-    int64_t held_ms = history_held_from(history, TIER_COARSE);
-    for (enum tier tier = 0; tier < TIER_COUNT; tier++) {
-        for (uint32_t i = 0; i < history->tiers[tier].count; i++) {
-            const struct record *record = history_record(history, tier, i);
-            if (record->start_ms >= held_ms)
-                add_record(history, tier, record, totals);
-        }
-    }
-    add_open(&sim->engine->store, totals);
-    for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
-        const struct model_total held = totals[kind];
-        struct model_total log =
-            model_total(&sim->model, kind, store_window_at(&sim->engine->store, held_ms));
-        if (held.samples != log.samples || held.observations != log.observations ||
-            held.sum != log.sum)
-            sim_fail(sim,
-                     "%s: held are %llu samples, %llu observations, %.17g; the log has %llu, "
-                     "%llu, %.17g",
-                     kind_name(kind), (unsigned long long)held.samples,
-                     (unsigned long long)held.observations, held.sum,
-                     (unsigned long long)log.samples, (unsigned long long)log.observations,
-                     log.sum);
-    }
-}
-
-static void check_deeply(const struct sim *sim)
-{
-    history_verify(&sim->engine->history);
-    lru_verify(&sim->engine->cache);
-    if (!history_is_sealing(&sim->engine->history))
-        check_conservation(sim);
-}
-
-/* ---- days ---- */
-
-/* Samples of a push: quiet nights, busy noons, and an hour without any. */
-static uint32_t samples_of(struct sim *sim)
-{
-    static const uint8_t busy[24] = {2,  1,  1,  0,  1,  2,  4,  8,  12, 16, 20, 24,
-                                     30, 24, 20, 16, 16, 20, 24, 16, 12, 8,  4,  3};
-    uint8_t level = busy[sim->now_ms / HOUR_MS % 24];
-    return level == 0 ? 0 : 1 + (uint32_t)sim_below(sim, level);
-}
-
-static void pass_ms(struct sim *sim, uint64_t at_most)
-{
-    sim->now_ms += (int64_t)sim_below(sim, at_most);
+    sim->is_ticking = true;
+    HAPPEN(sim, TICKS);
+    ticker_tick(&sim->ticker, 0); /* 0: a turn in which everything is looked at */
+    sim->is_ticking = false;
+    checks_after_tick(sim);
 }
 
 void sim_meddle(struct sim *sim)
 {
-    engine_step(sim->engine, sim->now_ms);
+    engine_step(sim->engine, sim_now_ms(sim));
 }
 
-/* Somewhere in the middle of sealing the window: pushes, questions, deletions. */
-static void seal_with_interruptions(struct sim *sim)
+static void pass_ms(struct sim *sim, uint64_t at_most)
 {
-    sim->ticks++;
-    engine_tick(sim->engine, sim->now_ms);
-    for (int i = 0; i < 4; i++) {
-        traffic_push(sim, samples_of(sim));
-        if (sim_one_in(sim, 16))
-            traffic_delete(sim);
-        if (sim_one_in(sim, 3))
+    world_pass(sim, (int64_t)sim_below(sim, at_most * 1000 + 1));
+}
+
+static void steps_of_clients(struct sim *sim, uint64_t most)
+{
+    for (uint64_t steps = sim_below(sim, most); steps > 0 && clients_step(sim); steps--)
+        continue;
+}
+
+void sim_let_others(struct sim *sim)
+{
+    /* while a window is half sealed, and others could come often, they do */
+    bool is_sealing = sim->is_ticking && history_is_sealing(&sim->engine->history);
+    uint64_t one_in = sim->swarm.others_one_in;
+    if (sim->inside > 0 || !sim_one_in(sim, is_sealing && one_in > 2 ? 2 : one_in))
+        return;
+    sim_enter(sim);
+    HAPPEN(sim, INTERRUPTED);
+    switch (is_sealing ? 2 + sim_below(sim, 2) : sim_below(sim, 6)) {
+    case 0:
+        pass_ms(sim, sim_one_in(sim, 8) ? sim->swarm.window_ms : 100);
+        break;
+    case 1:
+        if (!sim->is_ticking)
+            tick(sim);
+        break;
+    case 2:
+        if (is_sealing && sim->swarm.question_one_in != 0)
             questions_ask_random(sim, false);
-        engine_step(sim->engine, sim->now_ms);
+        break;
+    default:
+        steps_of_clients(sim, 8);
+        break;
+    }
+    sim_leave(sim);
+}
+
+/* ---- windows ---- */
+
+static void fault_clock(struct sim *sim)
+{
+    const struct swarm *swarm = &sim->swarm;
+    if (sim_one_in(sim, swarm->forward_one_in)) {
+        HAPPEN(sim, STEPS_FORWARD);
+        world_step(sim, (int64_t)sim_below(sim, 4 * HOUR_MS));
+    }
+    if (sim_one_in(sim, swarm->back_one_in)) {
+        HAPPEN(sim, STEPS_BACK);
+        world_step(sim, -(int64_t)sim_below(sim, 2 * HOUR_MS));
+    }
+    if (sim_one_in(sim, swarm->stall_one_in)) {
+        HAPPEN(sim, STALLS);
+        pass_ms(sim, 2 * HOUR_MS);
     }
 }
 
-/* What may happen in a window, beside pushes and ticks. */
-static void something_rare(struct sim *sim)
+static void restart(struct sim *sim)
 {
-    if (sim_one_in(sim, 400))
-        traffic_storm(sim, 300);
-    if (sim_one_in(sim, 300))
-        traffic_delete(sim);
-    if (sim_one_in(sim, 24))
+    end_life(sim);
+    begin_life(sim);
+}
+
+static void ask(struct sim *sim)
+{
+    if (sim_one_in(sim, sim->swarm.question_one_in))
         questions_ask_random(sim, false);
+    if (sim_one_in(sim, sim->swarm.dashboard_one_in))
+        questions_ask_dashboard(sim, (unsigned)sim_below(sim, 3));
+}
+
+/* Clients come, and go on a little; the ticker has its turn now and then. */
+static void serve(struct sim *sim, uint64_t clients, bool storm)
+{
+    uint64_t pause_ms = sim->swarm.window_ms / 4 / (clients + 1);
+    for (; clients > 0; clients--) {
+        clients_begin(sim, storm);
+        steps_of_clients(sim, 24);
+        if (sim_one_in(sim, 4))
+            pass_ms(sim, pause_ms);
+        if (sim_one_in(sim, 16))
+            tick(sim);
+    }
+}
+
+/* Everybody has gone. */
+static void rest(struct sim *sim)
+{
+    clients_drain(sim);
+    checks_when_quiet(sim);
 }
 
 static void run_window(struct sim *sim)
 {
-    int64_t end_ms = (sim->now_ms / WINDOW_MS + 1) * WINDOW_MS;
-    bool is_silent = sim_one_in(sim, 10);
-    pass_ms(sim, 1000);
-    if (sim_one_in(sim, 8))
-        questions_ask_random(sim, true);
-    if (sim->is_heavy || sim_one_in(sim, 40))
-        seal_with_interruptions(sim);
+    const struct swarm *swarm = &sim->swarm;
+    int64_t width_ms = (int64_t)swarm->window_ms;
+    int64_t end_ms = (sim_now_ms(sim) / width_ms + 1) * width_ms;
+    if (sim_one_in(sim, swarm->meddled_one_in))
+        questions_ask_random(sim, true); /* and the window before is sealed meanwhile */
     tick(sim);
-    for (uint64_t pushes = sim_below(sim, 4); pushes > 0; pushes--) {
-        pass_ms(sim, 2500);
-        if (!is_silent)
-            traffic_push(sim, samples_of(sim));
-        if (sim_one_in(sim, 2))
-            tick(sim);
-    }
-    something_rare(sim);
-    sim->is_heavy = sim_one_in(sim, 40);
-    if (sim->is_heavy)
-        traffic_push(sim, 800); /* more than a step seals */
-    for (uint64_t ticks = sim_below(sim, 4); ticks > 0; ticks--)
-        tick(sim);
-    sim->now_ms = end_ms;
+    serve(sim, sim_one_in(sim, 10) ? 0 : sim_below(sim, swarm->clients + 1), false);
+    if (sim_one_in(sim, swarm->storm_one_in))
+        serve(sim, 4, true);
+    if (sim_one_in(sim, swarm->heavy_one_in))
+        serve(sim, 20, true);
+    ask(sim);
+    if (sim_one_in(sim, 2))
+        rest(sim);
+    if (sim_now_ms(sim) < end_ms)
+        world_pass(sim, (end_ms - sim_now_ms(sim)) * 1000);
+    fault_clock(sim);
 }
 
-/* Steps of the clock. Requests that began before one bring a time that is an hour old. */
-static void step_clock(struct sim *sim, uint64_t window)
+static void begin(struct sim *sim, const struct batch_run *run)
 {
-    switch (window % DAY_WINDOWS) {
-    case 9 * HOUR_WINDOWS:
-        sim->now_ms += HOUR_MS;
-        tick(sim); /* before anybody pushes, as it nearly always is */
-        break;
-    case 13 * HOUR_WINDOWS:
-        sim->behind_ms = HOUR_MS;
-        break;
-    case 13 * HOUR_WINDOWS + 60:
-        sim->behind_ms = 0;
-        break;
-    case 19 * HOUR_WINDOWS:
-        sim->now_ms += HOUR_MS;
-        traffic_storm(sim, 200); /* and somebody before the next tick */
-        break;
-    case 21 * HOUR_WINDOWS:
-        sim->now_ms += 3 * HOUR_MS; /* further than series.expire_after */
-        break;
-    default:
-        break;
-    }
-}
-
-static void run(struct sim *sim, uint64_t windows)
-{
-    for (uint64_t window = 0; window < windows; window++) {
-        step_clock(sim, window);
-        run_window(sim);
-        if (!history_is_sealing(&sim->engine->history))
-            questions_ask_dashboard(sim, window % 6 == 5 ? 2 : window % 6 == 2 ? 1 : 0);
-        store_verify(&sim->engine->store);
-        check_ledger(sim);
-        if (window % 30 == 0)
-            check_deeply(sim);
-    }
-    check_deeply(sim);
-}
-
-/* ---- did it happen? ---- */
-
-struct happening {
-    const char *what;
-    uint64_t times;
-    uint64_t least; /* in a day */
-};
-
-static void check_happened(const struct sim *sim, uint64_t days)
-{
-    const struct engine *engine = sim->engine;
-    const struct store *store = &engine->store;
-    const struct tier_ring *tiers = engine->history.tiers;
-    const struct lru_figures cache = lru_figures(&engine->cache);
-    const struct sim_figures *figures = &sim->figures;
-    const struct happening happenings[] = {
-        {"samples", figures->samples, 100000},
-        {"samples rejected", figures->conflicts, 1},
-        {"windows sealed", engine->history.sealed_windows, 1000},
-        {"windows skipped", engine->history.skipped_windows, 1},
-        {"records folded out of the fine tier", tiers[TIER_FINE].left, 1000},
-        {"records folded out of the middle tier", tiers[TIER_MIDDLE].left, 100},
-        {"records dropped", tiers[TIER_COARSE].left, 10},
-        {"turns of the fine ring", tiers[TIER_FINE].ring.head / tiers[TIER_FINE].ring.bytes, 3},
-        {"turns of the middle ring", tiers[TIER_MIDDLE].ring.head / tiers[TIER_MIDDLE].ring.bytes,
-         3},
-        {"turns of the coarse ring", tiers[TIER_COARSE].ring.head / tiers[TIER_COARSE].ring.bytes,
-         1},
-        {"series recycled", store->recycled_series, 10},
-        {"series expired", store->expired_series, 10},
-        {"series deleted", store->deleted_series, 10},
-        {"samples overflowed", store->overflowed_samples, 10},
-        {"samples of families without room", store->overflowed_families, 1},
-        {"families evicted", store->evicted_families, 1},
-        {"samples late", store->late_samples, 1},
-        {"cache: evicted for room", cache.evicted_size, 10},
-        {"cache: retired", cache.evicted_retired, 10},
-        {"cache: hits", figures->hits, 1000},
-        {"cache: misses", figures->misses, 1000},
-        {"bounds lost", figures->lost_bounds, 1},
-        {"questions", figures->questions, 1000},
-        {"questions of coarser tiers", figures->over_tiers, 100},
-        {"questions while a window was half sealed", figures->half_sealed, 10},
-        {"questions with something in between", figures->meddled, 10},
-        {"questions of known misses", figures->repeated, 100},
-        {"questions refused", figures->refused, 1},
-        {"points that are right", figures->points, 10000},
-        {"points of nothing", figures->nulls, 1000},
-        {"most that a question held, bytes", figures->arena_peak, 1},
-        {"buckets torn and begun anew", figures->tears, 1},
-        {"open windows read again", figures->open_again, 1},
-        {"plans begun anew", figures->outdated, 1},
-        {"samples behind the sealing of their series", figures->behind, 100},
-        {"answers approximate", figures->approximate, 0},
+    *sim = (struct sim){
+        .seed = run->seed,
+        .hours = run->hours,
+        .is_all = run->is_all,
+        .random = {run->seed},
+        .memory = sim->memory,
     };
-    bool missing = false;
-    for (size_t i = 0; i < COUNT_OF(happenings); i++) {
-        bool is_missing = happenings[i].times < happenings[i].least * days;
-        missing |= is_missing;
-        printf("%12llu  %s%s\n", (unsigned long long)happenings[i].times, happenings[i].what,
-               is_missing ? ": too few" : "");
-    }
-    if (missing)
-        sim_fail(sim, "too little happened: see the list");
+    the_sim = sim;
+    world_begin(sim);
+    if (run->is_all)
+        swarm_choose_all(&sim->swarm);
+    else
+        swarm_choose(&sim->swarm, &sim->random);
+    begin_life(sim);
 }
 
-int main(int argc, char **argv)
+struct happened sim_run(const struct batch_run *run)
 {
     static struct sim sim;
-    uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : SEED_DEFAULT;
-    uint64_t days = argc > 2 ? strtoull(argv[2], NULL, 0) : DAYS_DEFAULT;
-    the_sim = &sim;
-    printf("sim 0x%llx %llu\n", (unsigned long long)seed, (unsigned long long)days);
-    fflush(stdout);
-    sim_init(&sim, seed);
-    run(&sim, days * DAY_WINDOWS);
-    if (days > 0)
-        check_happened(&sim, days);
-    free(sim.region.base);
-    return 0;
+    sim.memory = aligned_alloc(REGION_ALIGN, MEMORY_BYTES);
+    if (sim.memory == NULL)
+        abort();
+    json_element_setup(JSON_SEED);
+    begin(&sim, run);
+    int64_t end_us = (int64_t)run->hours * HOUR_MS * 1000;
+    for (uint64_t window = 1; sim.clock.monotonic_us < end_us; window++) {
+        run_window(&sim);
+        if (window % sim.swarm.deep_each == 0)
+            checks_deep(&sim);
+        if (sim_one_in(&sim, sim.swarm.restart_one_in))
+            restart(&sim);
+    }
+    end_life(&sim);
+    clients_end(&sim.clients);
+    free(sim.memory);
+    return sim.happened;
 }

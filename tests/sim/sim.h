@@ -1,16 +1,32 @@
 /*
- * sim.h: days of traffic through the engine, checked against a plain model.
+ * sim.h: days of a service in seconds, from a seed: its clock, its clients and their faults.
  *
- *     clock ──> traffic.c ──samples──> engine ──────> questions.c: is the answer right?
- *       │           └────────────────> model.c: a log ──────┘
- *       └─────> ticks, some of them in the middle of something
+ *     seed ──> swarm.c: what is on, how often, settings
+ *       │
+ *     world.c: time ──> ticks ──> service (server/, lib/) <── clients.c: requests, in pieces
+ *                                     │  each sample               └── traffic.c: bodies
+ *                                     v
+ *                     checks.c     model.c: a log ──> questions.c: is the answer right?
  *
- * Pools and rings are small, so that in a day everything is full, wraps around, is folded,
- * recycled, expired, deleted and evicted many times; at the end it is asked whether all of that
- * happened. Time is simulated: no run depends on the machine.
+ * It is the server's own code: its plan and its region, its requests and routes, its ticker; all
+ * but main, libmicrohttpd and threads. world.c stands in for the system, clients.c for http.c. What
+ * threads would do at the same time is done where one could come between: before each lock, and in
+ * the pauses of the ticker. Pools, rings and limits are tiny, so that all of them are met.
  *
- * A run is its seed. The first thing that is not right ends it with one line that says the seed and
- * the tick: `sim 0x5eed 3` runs the same three days again.
+ * There is no live reload in the service: settings are read once, at start. So what changes them
+ * here is a restart: clients are cut off, everything is asked to be empty, and another service
+ * begins in the same memory with other settings, and with nothing in it.
+ *
+ * After each tick checks.c compares the ledger with the pools and the figures with what was sent;
+ * now and then everything is walked over and held against the log.
+ *
+ *     sim [SEED [HOURS]]              one swarm; 72 hours
+ *     sim --seeds FIRST COUNT [HOURS] so many, on all CPUs; says what has happened in all of them
+ *     sim --cover FIRST COUNT [HOURS] the same, and what never happened is a failure
+ *     sim --all [SEED [HOURS]]        nothing is off, and questions are asked all the time
+ *
+ * A run is its seed: time is simulated, and nothing depends on the machine. The first thing that is
+ * not right ends it with one line that can be pasted: `sim 0x5eed 72: tick 812, …`.
  *
  * Owner: main. Lifetime: process. Threads: one.
  */
@@ -20,47 +36,52 @@
 #include "base/random.h"
 #include "engine/engine.h"
 
+#include "clients.h"
+#include "happened.h"
 #include "model.h"
+#include "swarm.h"
+#include "world.h"
+
+#include "../../server/options.h"
+#include "../../server/ticker.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* That it happened, for the end; what the engine counts itself is not in here. */
-struct sim_figures {
-    uint64_t samples;
-    uint64_t conflicts;
-    uint64_t questions; /* dashboards included */
-    uint64_t dashboards;
-    uint64_t points; /* compared with the model, and there was something */
-    uint64_t nulls;
-    uint64_t over_tiers;  /* questions of a coarser tier than the finest */
-    uint64_t half_sealed; /* questions asked while a window was half sealed */
-    uint64_t meddled;     /* questions in between whose steps others did something */
-    uint64_t tears;
-    uint64_t open_again;
-    uint64_t outdated; /* plans that were begun anew */
-    uint64_t behind;   /* samples of series that sealing had passed */
-    uint64_t repeated; /* of a dashboard, where the misses were known beforehand */
-    uint64_t approximate;
-    uint64_t refused;
-    uint64_t hits;
-    uint64_t misses;
-    uint64_t lost_bounds;
-    uint64_t arena_peak;
+/* What reports and replies have said, to be compared with what the service counts itself. */
+struct told {
+    uint64_t accepted;
+    uint64_t rejected;
 };
 
 struct sim {
     uint64_t seed;
+    uint64_t hours;
+    bool is_all;
     struct random random;
-    int64_t now_ms;    /* by the clock */
-    int64_t behind_ms; /* how much older the time is that requests bring, now and then */
-    bool is_heavy;     /* the window that ends has more than a step seals */
+    struct swarm swarm;
+    struct world_clock clock;
     uint64_t ticks;
-    struct settings settings;
-    struct ledger ledger;
+    bool is_ticking;
+    unsigned inside; /* of something that others must not come into */
+
+    /* A life of the service. */
+    uint64_t life; /* from 1 on */
+    struct options options;
+    struct plan plan;
+    char *memory; /* of all lives */
     struct region region;
+    struct service service;
+    struct ticker ticker;
     struct engine *engine;
+    const struct settings *settings;
+    int64_t life_start_ms;
+    struct clients clients;
     struct model model;
-    struct sim_figures figures;
+    struct told told;
+    uint64_t applied; /* samples, as the model saw them */
+    uint64_t queries; /* asked by clients: what one has cached may be of use to others */
+
+    struct happened happened;
 };
 
 /* One line on stderr, and the end. */
@@ -75,13 +96,31 @@ static inline uint64_t sim_below(struct sim *sim, uint64_t bound)
     return random_below(&sim->random, bound);
 }
 
+/* Chances of a swarm: 0 is never. */
 static inline bool sim_one_in(struct sim *sim, uint64_t bound)
 {
-    return sim_below(sim, bound) == 0;
+    return bound != 0 && sim_below(sim, bound) == 0;
 }
 
-/* The time that a request brings. */
-int64_t sim_request_ms(struct sim *sim);
+/* The service's time. */
+static inline int64_t sim_now_ms(const struct sim *sim)
+{
+    return clock_now_ms(&sim->service.clock);
+}
+
+/* Here somebody else may come first: a client, the clock, the ticker. Now and then one does. */
+void sim_let_others(struct sim *sim);
+
+/* Nobody does between these two. */
+static inline void sim_enter(struct sim *sim)
+{
+    sim->inside++;
+}
+
+static inline void sim_leave(struct sim *sim)
+{
+    sim->inside--;
+}
 
 /* A step of sealing or folding between two slices of a question, as others take the lock then. */
 void sim_meddle(struct sim *sim);

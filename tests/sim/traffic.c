@@ -1,10 +1,12 @@
 /* traffic.c: see traffic.h. */
 #include "traffic.h"
 
-#include "base/hash.h"
-
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <zlib.h>
+#include <zstd.h>
 
 #define HOUR_MS INT64_C(3600000)
 
@@ -69,9 +71,11 @@ static const struct metric metrics[] = {
 #define METRICS_ALWAYS 4
 #define METRICS_IN_USE 26
 
-static const struct metric *metric_in_use(struct sim *sim)
+static const struct metric *metric_in_use(struct sim *sim, bool storm)
 {
-    uint64_t turn = (uint64_t)(sim->now_ms / (2 * HOUR_MS));
+    uint64_t turn = (uint64_t)(sim_now_ms(sim) / (2 * HOUR_MS));
+    if (storm)
+        return &metrics[sim_below(sim, COUNT_OF(metrics))];
     if (sim_one_in(sim, 4))
         return &metrics[sim_below(sim, METRICS_ALWAYS)];
     return &metrics[(turn * 5 + sim_below(sim, METRICS_IN_USE)) % COUNT_OF(metrics)];
@@ -100,13 +104,17 @@ static void labels_passing(struct sim *sim, uint64_t number, char *out, size_t b
              (unsigned long long)(number % 4));
 }
 
-static void choose_labels(struct sim *sim, const struct metric *metric, char *out, size_t bytes)
+static void choose_labels(struct sim *sim, const struct metric *metric, bool storm, char *out,
+                          size_t bytes)
 {
+    uint64_t now_ms = (uint64_t)sim_now_ms(sim);
     out[0] = '\0';
-    if (sim_one_in(sim, 24))
+    if (storm)
+        labels_passing(sim, now_ms / 1000 + sim_below(sim, 64), out, bytes);
+    else if (sim_one_in(sim, 24))
         return; /* no labels are labels, too */
-    if (sim_one_in(sim, 12))
-        labels_passing(sim, (uint64_t)sim->now_ms / 180000 * 2 + sim_below(sim, 2), out, bytes);
+    else if (sim_one_in(sim, 12))
+        labels_passing(sim, now_ms / 180000 * 2 + sim_below(sim, 2), out, bytes);
     else
         labels_staying(sim_below(sim, metric->series), out, bytes);
 }
@@ -144,7 +152,42 @@ static double choose_value(struct sim *sim, const struct metric *metric)
     return rounded(value, metric->grain) + 0.0; /* no -0 */
 }
 
-/* ---- children ---- */
+/* ---- text ---- */
+
+static void text_room(struct text *text, size_t bytes)
+{
+    if (text->length + bytes <= text->size)
+        return;
+    text->size = 2 * (text->length + bytes);
+    text->at = realloc(text->at, text->size);
+    if (text->at == NULL)
+        abort();
+}
+
+__attribute__((format(printf, 2, 3))) static void print(struct text *text, const char *format, ...)
+{
+    va_list values;
+    text_room(text, 512);
+    va_start(values, format);
+    int length = vsnprintf(text->at + text->length, 512, format, values);
+    va_end(values);
+    text->length += (size_t)(length < 512 ? length : 511);
+}
+
+static void fill(struct text *text, char c, size_t count)
+{
+    text_room(text, count);
+    memset(text->at + text->length, c, count);
+    text->length += count;
+}
+
+void text_end(struct text *text)
+{
+    free(text->at);
+    *text = (struct text){0};
+}
+
+/* ---- a sample as lines of text ---- */
 
 #define OBSERVED_MAX 16
 
@@ -152,133 +195,332 @@ static double choose_value(struct sim *sim, const struct metric *metric)
 static const double old_bounds[] = {0.25, 0.5, 1, 2.5, 5, 10, 50, 100, 1000, 5000, 100000};
 static const double new_bounds[] = {0.125, 0.5, 1, 2, 5, 10, 25, 100, 1000, 10000, 100000};
 
-struct observations {
-    struct child child;
-    double values[OBSERVED_MAX];
-    double counts[COUNT_OF(old_bounds)];
-    uint32_t count;
-};
+/* {labels} with one more; nothing where there are none. */
+static void print_labels(struct text *text, const char *labels, const char *more)
+{
+    if (*labels == '\0' && *more == '\0')
+        return;
+    print(text, "{%s%s%s}", labels, *labels != '\0' && *more != '\0' ? "," : "", more);
+}
 
-static void observe(struct sim *sim, const struct metric *metric, struct observations *made)
+static void print_buckets(struct sim *sim, struct text *text, const struct metric *metric,
+                          const char *labels, const double *values, unsigned count)
 {
     const double *bounds = sim_one_in(sim, 200) ? new_bounds : old_bounds;
-    bool has_buckets = metric->kind == KIND_CLASSIC;
-    *made = (struct observations){.count = 1 + (uint32_t)sim_below(sim, OBSERVED_MAX)};
-    for (uint32_t i = 0; i < made->count; i++) {
-        double value = choose_value(sim, metric);
-        made->values[i] = value;
-        made->child.sum += value;
-        for (size_t j = 0; j < COUNT_OF(old_bounds); j++)
-            made->counts[j] += value <= bounds[j];
+    char le[32];
+    for (size_t i = 0; i < COUNT_OF(old_bounds); i++) {
+        unsigned within = 0;
+        for (unsigned j = 0; j < count; j++)
+            within += values[j] <= bounds[i];
+        snprintf(le, sizeof le, "le=\"%g\"", bounds[i]);
+        print(text, "%s_bucket", metric->name);
+        print_labels(text, labels, le);
+        print(text, " %u\n", within);
     }
-    made->child.count = made->count;
-    made->child.has_sum = made->child.has_count = true;
-    made->child.has_buckets = has_buckets;
-    made->child.bound_count = has_buckets ? COUNT_OF(old_bounds) : 0;
-    made->child.bounds = bounds;
-    made->child.counts = made->counts;
+    print(text, "%s_bucket", metric->name);
+    print_labels(text, labels, "le=\"+Inf\"");
+    print(text, " %u\n", count);
 }
 
-/* ---- a sample ---- */
-
-static struct sample sample_of(const struct sim *sim, const char *name, const char *labels,
-                               enum kind kind)
+static void print_child(struct sim *sim, struct text *text, const struct metric *metric,
+                        const char *labels)
 {
-    return (struct sample){
-        .fingerprint = hash_series(bytes_of(name), bytes_of(labels), sim->engine->store.seed),
-        .name = name,
-        .name_length = (uint16_t)strlen(name),
-        .labels = labels,
-        .labels_length = (uint16_t)strlen(labels),
-        .timestamp_ms = TIMESTAMP_NONE,
-        .kind = (uint8_t)kind,
-        .lines = 1,
+    double values[OBSERVED_MAX];
+    double sum = 0;
+    unsigned count = 1 + (unsigned)sim_below(sim, OBSERVED_MAX);
+    for (unsigned i = 0; i < count; i++)
+        sum += values[i] = choose_value(sim, metric);
+    if (metric->kind == KIND_CLASSIC)
+        print_buckets(sim, text, metric, labels, values, count);
+    print(text, "%s_sum", metric->name);
+    print_labels(text, labels, "");
+    print(text, " %.17g\n%s_count", sum, metric->name);
+    print_labels(text, labels, "");
+    print(text, " %u\n", count);
+}
+
+static const char *type_of(const struct metric *metric)
+{
+    static const char *const types[KIND_COUNT] = {
+        [KIND_COUNTER] = "counter",
+        [KIND_GAUGE] = "gauge",
+        [KIND_CLASSIC] = "histogram",
+        [KIND_SUMMARY] = "summary",
     };
+    return types[metric->kind];
 }
 
-/* A batch of one: so the series that took it can be looked up while it is certain to be there. */
-static void apply(struct sim *sim, const struct sample *sample, const struct observations *made)
+/* Late: only which value of a gauge is the last depends on it. */
+static int64_t choose_time(struct sim *sim)
 {
-    static struct batch batch;
-    struct report report = {0};
-    struct intake intake = {
-        .batch = &batch,
-        .report = &report,
-        .settings = &sim->settings,
-        .ledger = &sim->ledger,
-        .seed = sim->engine->store.seed,
-    };
-    batch.samples[0] = *sample;
-    batch.count = 1;
-    engine_apply(sim->engine, &intake, sim_request_ms(sim));
-    REQUIRE(sim, report.accepted + report.rejected == sample->lines);
-    sim->figures.conflicts += report.rejected;
-    if (report.accepted == 0)
-        return;
-    sim->figures.samples += sample->lines;
-    model_apply(&sim->model, sim->engine, sample, made->values, made->count);
-    const struct entry *entry = &sim->model.entries[sim->model.count - 1];
-    sim->figures.behind += entry->window > entry->open_window;
+    return sim_now_ms(sim) - (int64_t)sim_below(sim, 100000);
 }
 
-static void push(struct sim *sim, const struct metric *metric, const char *labels)
+static void print_line(struct sim *sim, struct text *text, const struct metric *metric,
+                       const char *labels, bool openmetrics)
 {
-    struct observations made = {0};
-    struct sample sample = sample_of(sim, metric->name, labels, metric->kind);
-    if (metric->kind == KIND_CLASSIC || metric->kind == KIND_SUMMARY) {
-        observe(sim, metric, &made);
-        sample.child = &made.child;
-        sample.lines = (uint16_t)(made.child.bound_count + 3);
-    } else if (metric->kind == KIND_SET) {
+    bool total = openmetrics && metric->kind == KIND_COUNTER;
+    print(text, "%s%s", metric->name, total ? "_total" : "");
+    print_labels(text, labels, "");
+    print(text, " %.17g", choose_value(sim, metric));
+    if (sim_one_in(sim, 50) && openmetrics)
+        print(text, " %.3f", (double)choose_time(sim) / 1000);
+    else if (sim_one_in(sim, 50))
+        print(text, " %lld", (long long)choose_time(sim));
+    print(text, "\n");
+}
+
+static void print_sample(struct sim *sim, struct text *text, const struct metric *metric,
+                         const char *labels, bool openmetrics)
+{
+    if (sim_one_in(sim, 8))
+        print(text, "# HELP %s what it is, as of %llu\n", metric->name,
+              (unsigned long long)sim_below(sim, 4));
+    print(text, "# TYPE %s %s\n", metric->name, type_of(metric));
+    if (kind_has_children((enum kind)metric->kind))
+        print_child(sim, text, metric, labels);
+    else
+        print_line(sim, text, metric, labels, openmetrics);
+}
+
+/* ---- a sample as a JSON object ---- */
+
+/* a="1",b="2" as "a":"1","b":"2": no value has anything to be escaped. */
+static void print_json_labels(struct text *text, const char *labels)
+{
+    bool in_name = false;
+    for (const char *at = labels; *at != '\0'; at++) {
+        bool begins = at == labels || (at[-1] == ',' && at[-2] == '"');
+        if (begins)
+            print(text, "\"");
+        in_name |= begins;
+        if (in_name && *at == '=')
+            print(text, "\":");
+        else
+            print(text, "%c", *at);
+        in_name &= *at != '=';
+    }
+}
+
+static void print_json_value(struct sim *sim, struct text *text, const struct metric *metric)
+{
+    if (metric->kind == KIND_SET) {
         uint64_t member = sim_below(sim, sim_one_in(sim, 2) ? 64 : 4096);
-        sample.member = hash_bytes((struct bytes){(const char *)&member, sizeof member}, 1);
-    } else {
-        sample.value = choose_value(sim, metric);
-        if (sim_one_in(sim, 50)) /* late: only which value of a gauge is the last depends on it */
-            sample.timestamp_ms = sim->now_ms - (int64_t)sim_below(sim, 100000);
-    }
-    apply(sim, &sample, &made);
-}
-
-void traffic_push(struct sim *sim, uint32_t samples)
-{
-    char labels[256];
-    while (samples-- > 0) {
-        const struct metric *metric = metric_in_use(sim);
-        struct metric other = *metric;
-        if (sim_one_in(sim, 2000)) /* whoever reuses a name for something else */
-            other.kind = other.kind == KIND_COUNTER ? KIND_GAUGE : KIND_COUNTER;
-        choose_labels(sim, metric, labels, sizeof labels);
-        push(sim, &other, labels);
-    }
-}
-
-void traffic_storm(struct sim *sim, uint32_t samples)
-{
-    char labels[256];
-    uint64_t number = (uint64_t)sim->now_ms / 1000;
-    while (samples-- > 0) {
-        const struct metric *metric = &metrics[sim_below(sim, COUNT_OF(metrics))];
-        labels_passing(sim, number + sim_below(sim, 64), labels, sizeof labels);
-        push(sim, metric, labels);
-    }
-}
-
-/* ---- DELETE ---- */
-
-void traffic_delete(struct sim *sim)
-{
-    const struct store *store = &sim->engine->store;
-    uint32_t slot = (uint32_t)sim_below(sim, store->families.slot_count);
-    const struct family *family = store_family(store, slot);
-    bool all = sim_one_in(sim, 3);
-    if (family == NULL || family->is_overflow)
+        print(text, "\"value\":\"m%llu\"", (unsigned long long)member);
         return;
-    for (uint32_t at = family->first; at != SLOT_NONE;) {
-        const struct series *series = store_series(store, at);
-        uint32_t next = series->next;
-        if (!series->is_overflow && (all || sim_one_in(sim, 3)))
-            model_delete(&sim->model, sim->engine, at);
-        at = next;
     }
+    if (metric->kind != KIND_HISTOGRAM || sim_one_in(sim, 2)) {
+        print(text, "\"value\":%.17g", choose_value(sim, metric));
+        return;
+    }
+    print(text, "\"values\":[%.17g", choose_value(sim, metric));
+    for (uint64_t more = sim_below(sim, 8); more > 0; more--)
+        print(text, ",%.17g", choose_value(sim, metric));
+    print(text, "]");
+}
+
+static void print_object(struct sim *sim, struct text *text, const struct metric *metric,
+                         const char *labels)
+{
+    print(text, "{\"name\":\"%s\",\"kind\":\"%s\",\"labels\":{", metric->name,
+          kind_name((enum kind)metric->kind));
+    print_json_labels(text, labels);
+    print(text, "},");
+    print_json_value(sim, text, metric);
+    if (sim_one_in(sim, 50))
+        print(text, ",\"ts\":%.3f", (double)choose_time(sim) / 1000);
+    print(text, "}");
+}
+
+/* ---- what the limits of a line refuse ---- */
+
+static void print_nasty_text(struct sim *sim, struct text *text)
+{
+    static const char *const lines[] = {
+        "hits{a=\"1\",b=\"2\",c=\"3\",d=\"4\",e=\"5\",f=\"6\",g=\"7\",h=\"8\",i=\"9\"} 1",
+        "hits{a=\"1\",a=\"2\"} 1",
+        "hits{a=\"1} 1",
+        "hits one",
+        "hits 1 soon",
+        "mayfly_up 1",
+        "a_name_that_is_longer_than_any_limit_of_names_here 1",
+        "9lives 9",
+        "{} 1",
+        "hits{a=\"\xff\"} 1",
+        "# TYPE hits enigma",
+        "hits -1",
+        "hits NaN",
+        "queue +Inf",
+    };
+    switch (sim_below(sim, 4)) {
+    case 0:
+        print(text, "hits{a=\"");
+        fill(text, 'x', 200);
+        print(text, "\"} 1\n");
+        break;
+    case 1:
+        print(text, "hits 1 ");
+        fill(text, ' ', 3000);
+        print(text, "\n");
+        break;
+    case 2:
+        print(text, "hits{a_label=\"of-fifteen-byte\",b_label=\"of-fifteen-byte\","
+                    "c_label=\"of-fifteen-byte\"} 1\n");
+        break;
+    default:
+        print(text, "%s\n", lines[sim_below(sim, COUNT_OF(lines))]);
+        break;
+    }
+}
+
+static void print_nasty_object(struct sim *sim, struct text *text)
+{
+    static const char *const objects[] = {
+        "{\"name\":\"hits\",\"value\":[[[[[[[[1]]]]]]]]}",
+        "{\"name\":\"hits\",\"kind\":\"enigma\",\"value\":1}",
+        "{\"name\":\"hits\",\"value\":\"one\"}",
+        "{\"name\":\"hits\"}",
+        "{\"name\":\"mayfly_up\",\"value\":1}",
+        "{\"name\":\"hits\",\"value\":1,\"colour\":2}",
+        "{\"name\":1}",
+        "{nothing}",
+        "{\"name\":\"a_name_that_is_longer_than_any_limit_of_names_here\",\"value\":1}",
+        "{\"name\":\"http_seconds\",\"kind\":\"histogram\",\"values\":[]}",
+    };
+    if (!sim_one_in(sim, 4)) {
+        print(text, "%s", objects[sim_below(sim, COUNT_OF(objects))]);
+        return;
+    }
+    print(text, "{\"name\":\"hits\",\"labels\":{\"a\":\"");
+    fill(text, 'x', sim_one_in(sim, 2) ? 200 : 10000);
+    print(text, "\"},\"value\":1}");
+}
+
+/* ---- a body ---- */
+
+static bool is_for(const struct metric *metric, enum traffic_format format)
+{
+    if (metric->kind == KIND_COUNTER || metric->kind == KIND_GAUGE)
+        return true;
+    bool json = format == TRAFFIC_NDJSON || format == TRAFFIC_JSON;
+    return json != kind_has_children((enum kind)metric->kind);
+}
+
+/* A metric that the format can say; now and then somebody reuses its name for something else. */
+static struct metric choose_metric(struct sim *sim, enum traffic_format format, bool storm)
+{
+    const struct metric *metric = metric_in_use(sim, storm);
+    while (!is_for(metric, format))
+        metric = metric_in_use(sim, storm);
+    struct metric chosen = *metric;
+    if (sim_one_in(sim, 2000))
+        chosen.kind = chosen.kind == KIND_COUNTER ? KIND_GAUGE : KIND_COUNTER;
+    return chosen;
+}
+
+static void add_sample(struct sim *sim, struct text *text, enum traffic_format format, bool storm)
+{
+    char labels[256];
+    struct metric metric = choose_metric(sim, format, storm);
+    choose_labels(sim, &metric, storm, labels, sizeof labels);
+    bool nasty = sim_one_in(sim, sim->swarm.nasty_one_in);
+    if (format == TRAFFIC_NDJSON || format == TRAFFIC_JSON) {
+        if (nasty)
+            print_nasty_object(sim, text);
+        else
+            print_object(sim, text, &metric, labels);
+    } else if (nasty) {
+        print_nasty_text(sim, text);
+    } else {
+        print_sample(sim, text, &metric, labels, format == TRAFFIC_OPENMETRICS);
+    }
+}
+
+void traffic_write(struct sim *sim, struct text *text, enum traffic_format format, uint32_t samples,
+                   bool storm)
+{
+    text->length = 0;
+    if (format == TRAFFIC_JSON)
+        print(text, "[");
+    for (uint32_t i = 0; i < samples; i++) {
+        add_sample(sim, text, format, storm);
+        if (format == TRAFFIC_NDJSON)
+            print(text, "\n");
+        if (format == TRAFFIC_JSON && i + 1 < samples)
+            print(text, ",");
+    }
+    if (format == TRAFFIC_JSON)
+        print(text, "]");
+    if (format == TRAFFIC_OPENMETRICS)
+        print(text, "# EOF\n");
+}
+
+void traffic_write_table(struct sim *sim, struct text *text, uint32_t rows)
+{
+    static const char *const names[] = {"ann", "bob", "eve", "\"joe, jr\"", ""};
+    text->length = 0;
+    print(text, "who,size,cost\n");
+    for (uint32_t i = 0; i < rows; i++)
+        print(text, "%s%llu,%llu,%s\n", names[sim_below(sim, COUNT_OF(names))],
+              (unsigned long long)sim_below(sim, 8), (unsigned long long)sim_below(sim, 1000),
+              sim_one_in(sim, 9) ? "much" : "1.5");
+}
+
+void traffic_write_bomb(struct text *text)
+{
+    text->length = 0;
+    print(text, "hits 1\n");
+    fill(text, '\n', 200 << 10);
+}
+
+/* ---- encodings ---- */
+
+/* Replaces the text by its compressed form. */
+static void swap(struct text *text, struct text *other)
+{
+    struct text kept = *text;
+    *text = *other;
+    *other = kept;
+}
+
+void traffic_gzip(struct text *text)
+{
+    static struct text out;
+    z_stream stream = {0};
+    text_room(&out, deflateBound(NULL, text->length) + 64);
+    if (deflateInit2(&stream, 1, Z_DEFLATED, 15 + 16, 3, Z_DEFAULT_STRATEGY) != Z_OK)
+        abort();
+    stream.next_in = (Bytef *)text->at;
+    stream.avail_in = (uInt)text->length;
+    stream.next_out = (Bytef *)out.at;
+    stream.avail_out = (uInt)out.size;
+    if (deflate(&stream, Z_FINISH) != Z_STREAM_END)
+        abort();
+    out.length = stream.total_out;
+    deflateEnd(&stream);
+    swap(text, &out);
+    out.length = 0;
+}
+
+void traffic_zstd(struct text *text)
+{
+    static struct text out;
+    static ZSTD_CCtx *context;
+    if (context == NULL)
+        context = ZSTD_createCCtx();
+    out.length = 0;
+    text_room(&out, ZSTD_compressBound(text->length));
+    out.length = ZSTD_compressCCtx(context, out.at, out.size, text->at, text->length, 1);
+    if (ZSTD_isError(out.length))
+        abort();
+    swap(text, &out);
+    out.length = 0;
+}
+
+/* ---- damage ---- */
+
+void traffic_damage(struct sim *sim, struct text *text)
+{
+    for (uint64_t flips = 1 + sim_below(sim, 3); flips > 0 && text->length > 0; flips--)
+        text->at[sim_below(sim, text->length)] ^= (char)(1 + sim_below(sim, 255));
 }
