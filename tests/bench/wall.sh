@@ -9,8 +9,9 @@
 #
 # mayfly and pushgateway are sent the same bytes from the same seed, to Pushgateway's paths; victoria-metrics the same
 # pods' samples to its import path. Pushgateway runs once as it comes and once with GOMEMLIMIT=100MiB, by which Go collects
-# its garbage earlier; victoria-metrics sees the wall by itself and takes 60 % of it for its caches. mayfly has 100 MiB of the
-# 128. A peer that is not installed is left out (sh config/install-packages.sh bench).
+# its garbage earlier; victoria-metrics once as it comes (it does not see a cgroup v1 that is not a container's, and
+# plans with the whole machine) and once with -memory.allowedBytes at 60 % of the wall, which is the share it would take by
+# itself. mayfly has 100 MiB of the 128. A peer that is not installed is left out (sh config/install-packages.sh bench).
 #
 # SOAK_DURATION (10m) is the time for each; SOAK_HOSTILE=0 leaves churn alone; SOAK_RATE, SOAK_PODS, SOAK_SEED as
 # `mayfly-soak run` has them. Servers and load share the machine, and nothing else should run on it.
@@ -105,14 +106,15 @@ try_pushgateway() {
         env "$@" prometheus-pushgateway --web.listen-address=127.0.0.1:"$port" --log.level=error --persistence.file=
 }
 
-# What it is told on its log is what clients sent it: it would be all that is there.
+# try_victoria NAME LABEL OPTION…; what it says on its log is what clients sent it: it would be all that is there
 try_victoria() {
     command -v victoria-metrics >/dev/null || return 0
+    name=$1 label=$2
+    shift 2
     port=$(free_port)
     storage=$(mktemp -d)
-    try victoria-metrics victoria-metrics "$(debians victoria-metrics)" victoria-metrics \
-        127.0.0.1:"$port" 127.0.0.1:"$port" \
-        victoria-metrics -storageDataPath="$storage" -httpListenAddr=127.0.0.1:"$port" -loggerLevel=FATAL
+    try "$name" "$label" "$(debians victoria-metrics)" victoria-metrics 127.0.0.1:"$port" 127.0.0.1:"$port" \
+        victoria-metrics -storageDataPath="$storage" -httpListenAddr=127.0.0.1:"$port" -loggerLevel=FATAL "$@"
     rm -rf "$storage"
 }
 
@@ -120,10 +122,11 @@ mkdir -p "$out"
 try_mayfly
 try_pushgateway pushgateway pushgateway
 try_pushgateway pushgateway-gomemlimit "pushgateway, GOMEMLIMIT" GOMEMLIMIT=100MiB
-try_victoria
+try_victoria victoria-metrics victoria-metrics
+try_victoria victoria-metrics-allowed "victoria-metrics, allowed" -memory.allowedBytes=$((wall * 6 / 10))
 
 runs=
-for name in mayfly pushgateway pushgateway-gomemlimit victoria-metrics; do
+for name in mayfly pushgateway pushgateway-gomemlimit victoria-metrics victoria-metrics-allowed; do
     [ -e "$out/$name/server" ] && runs="$runs $out/$name"
 done
 # shellcheck disable=SC2086 # words
