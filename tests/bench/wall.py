@@ -26,16 +26,19 @@ def answered(sample):
     return sum(sample["driver"]["statuses"].values())
 
 
+def silence(samples, end):
+    answering = next(sample for sample in samples if answered(sample) == answered(samples[-1]))["elapsed"]
+    return f", no reply since {answering:.0f} s" if end - answering > SILENT else ""
+
+
 def end_of(events, samples, code):
     last = events[-1]
     if last["what"] == "server_gone":
         end = {KILLED: "killed", "0": "took no connection", "deaf": "took no connection"}.get(code, f"ended with {code}")
-        return f"{end} after {last['elapsed']:.0f} s"
-    end = f"{last['what']}, {samples[-1]['elapsed']:.0f} s"
-    answering = next(sample for sample in samples if answered(sample) == answered(samples[-1]))
-    if samples[-1]["elapsed"] - answering["elapsed"] > SILENT:
-        end += f", no reply since {answering['elapsed']:.0f} s"
-    return end + {"0": "", "deaf": ", did not end when asked"}.get(code, f", then ended with {code}")
+        return f"{end} after {last['elapsed']:.0f} s" + silence(samples, last["elapsed"])
+    end = samples[-1]["elapsed"]
+    asked = {"0": "", "deaf": ", did not end when asked"}.get(code, f", then ended with {code}")
+    return f"{last['what']}, {end:.0f} s" + silence(samples, end) + asked
 
 
 def row(directory):
