@@ -77,7 +77,7 @@ def commit():
 # ---- image ----
 
 def build(context, *options):
-    return run("docker", "build", "--network", "host", "--build-arg", "COMMIT=" + commit(),
+    return run("docker", "build", "--force-rm", "--network", "host", "--build-arg", "COMMIT=" + commit(),
                "-f", context + "/docker/Dockerfile", *options, context)
 
 
