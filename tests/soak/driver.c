@@ -1,4 +1,4 @@
-/* figures.c: see figures.h. */
+/* driver.c: see driver.h. */
 #include "driver.h"
 
 #include <math.h>

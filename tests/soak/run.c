@@ -175,12 +175,9 @@ static void memory_judge(struct run *run, const json_t *memory)
 /* The memory document, null of a peer; what it says of the process is looked at. */
 static json_t *memory_ask(struct run *run)
 {
-    server_status status;
-    json_t *memory = NULL;
-
     if (!is_mayfly(run))
         return json_null();
-    memory = server_json(&run->options.operator, "GET", "/memory?format=json", &status);
+    json_t *memory = server_memory(&run->options.operator);
     memory_judge(run, memory);
     return memory != NULL ? memory : json_null();
 }

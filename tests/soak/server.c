@@ -241,6 +241,17 @@ json_t *server_json(const struct soak_endpoint *endpoint, const char *method, co
     return json;
 }
 
+json_t *server_memory(const struct soak_endpoint *operator)
+{
+    server_status status;
+    json_t *memory = server_json(operator, "GET", "/memory?format=json", &status);
+
+    if (status == 200)
+        return memory;
+    json_decref(memory);
+    return NULL;
+}
+
 /* A line that goes on in the next piece. */
 struct line_buffer {
     char text[SERVER_LINE_MAX];

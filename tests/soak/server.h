@@ -40,6 +40,10 @@ char *server_text(const struct soak_endpoint *endpoint, const char *method, cons
 json_t *server_json(const struct soak_endpoint *endpoint, const char *method, const char *target,
                     server_status *status);
 
+/* The service's memory document, of its operator listener; NULL when it answered with anything
+ * else. */
+json_t *server_memory(const struct soak_endpoint *operator);
+
 /* Calls line(context, text) for each line of the body, whatever its length; a line that is longer
  * than SERVER_LINE_MAX is a failure. */
 server_status server_lines(const struct soak_endpoint *endpoint, const char *target,
