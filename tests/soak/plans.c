@@ -339,13 +339,14 @@ static void bad_text(struct hostile *hostile, struct load *load, struct arsenal 
     hostile->plan.samples = 50;
 }
 
-/* Good up to somewhere, and then not. */
+/* Good up to somewhere, and then not. All or nothing: what comes out of the bad part may be lines,
+ * of metrics with names that nobody chose. */
 static void bad_compression(struct hostile *hostile, struct load *load, struct arsenal *arsenal)
 {
     const struct bomb *piece = &arsenal->pieces[random_below(&arsenal->random, PIECE_COUNT)];
     uint64_t good = random_below(&arsenal->random, piece->packed.length);
 
-    add_push(hostile, load, "", encoding_headers(piece->encoding));
+    add_push(hostile, load, "?atomic=1", encoding_headers(piece->encoding));
     add_length(hostile, good + 500);
     text_add(&hostile->client.head, piece->packed.at, (size_t)good);
     add_random(hostile, 500, &arsenal->random);
