@@ -11,6 +11,11 @@ static double pushed_of(const struct soak_sum *sum, enum held_what what)
     return what == HELD_SUM ? sum->sum : (double)sum->observations;
 }
 
+static double uncertain_of(const struct soak_sum *sum, enum held_what what)
+{
+    return what == HELD_SUM ? sum->uncertain_sum : (double)sum->uncertain_observations;
+}
+
 static double total_of(const struct held_metric *metric, enum held_what what)
 {
     return metric->live[what] + metric->overflow[what] + metric->ended[what];
@@ -35,16 +40,18 @@ bool conservation_begin(struct conservation *conservation, const struct soak_opt
 /* ---- history ---- */
 
 static void intervals_go_on(struct conservation *conservation, const struct soak_sum *sums,
-                            int64_t boundary, bool is_certain)
+                            int64_t boundary)
 {
-    struct interval interval = {
-        .start = conservation->boundary, .end = boundary, .is_certain = is_certain};
+    struct interval interval = {.start = conservation->boundary, .end = boundary};
 
     for (int i = 0; i < SOAK_METRICS; i++)
         for (enum held_what what = 0; what < HELD_WHATS; what++) {
-            double now = pushed_of(&sums[i], what);
-            interval.pushed[i][what] = now - conservation->pushed[i][what];
-            conservation->pushed[i][what] = now;
+            double pushed = pushed_of(&sums[i], what);
+            double uncertain = uncertain_of(&sums[i], what);
+            interval.pushed[i][what] = pushed - conservation->pushed[i][what];
+            interval.uncertain[i][what] = uncertain - conservation->uncertain_by[i][what];
+            conservation->pushed[i][what] = pushed;
+            conservation->uncertain_by[i][what] = uncertain;
         }
     if (interval.start > 0 && boundary > interval.start)
         intervals_add(&conservation->intervals, &interval);
@@ -60,14 +67,14 @@ static double difference(const struct conservation *conservation, const struct s
            pushed_of(&sums[i], what);
 }
 
-/* A push that broke was of one metric, and of values that are not negative. */
+/* What was not answered may be held, all of it at most: values are not negative. */
 static void excuse(struct conservation *conservation, const struct soak_sum *sums,
                    const struct held *held)
 {
     for (int i = 0; i < SOAK_METRICS; i++)
         for (enum held_what what = 0; what < HELD_WHATS; what++) {
             double more = difference(conservation, sums, held, i, what);
-            if (more > conservation->excused[i][what])
+            if (more > conservation->excused[i][what] && more <= uncertain_of(&sums[i], what))
                 conservation->excused[i][what] = more;
         }
 }
@@ -119,29 +126,31 @@ static json_t *totals_json(const struct conservation *conservation, const struct
 
 /* ---- samples ---- */
 
-static bool samples_are_ok(const struct conservation *conservation,
-                           const struct traffic_figures *figures, const struct held *held)
+/* Nothing is under way at a quiet point: what became of the samples without a reply is settled
+ * there, so that only those since the last one are uncertain. */
+static json_t *samples_judge(struct conservation *conservation,
+                             const struct traffic_figures *figures, const struct held *held,
+                             bool *ok)
 {
-    uint64_t accepted = held->accepted_samples - conservation->accepted_before;
+    int64_t accepted = (int64_t)(held->accepted_samples - conservation->accepted_before);
+    int64_t settled_before = conservation->settled;
+    int64_t uncertain = (int64_t)(figures->uncertain_samples - conservation->uncertain);
 
-    return accepted >= figures->acknowledged_samples &&
-           accepted <= figures->acknowledged_samples + figures->uncertain_samples;
-}
-
-static json_t *samples_json(const struct conservation *conservation,
-                            const struct traffic_figures *figures, const struct held *held)
-{
-    return json_pack("{s:I, s:I, s:I, s:b}", "acknowledged",
-                     (json_int_t)figures->acknowledged_samples, "uncertain",
-                     (json_int_t)figures->uncertain_samples, "accepted_by_server",
-                     (json_int_t)(held->accepted_samples - conservation->accepted_before), "ok",
-                     samples_are_ok(conservation, figures, held));
+    conservation->settled = accepted - (int64_t)figures->acknowledged_samples;
+    conservation->uncertain = figures->uncertain_samples;
+    int64_t settled = conservation->settled - settled_before;
+    bool fine = settled >= 0 && settled <= uncertain;
+    *ok &= fine;
+    return json_pack("{s:I, s:I, s:I, s:I, s:b}", "acknowledged",
+                     (json_int_t)figures->acknowledged_samples, "settled",
+                     (json_int_t)settled_before, "uncertain", (json_int_t)uncertain,
+                     "accepted_by_server", (json_int_t)accepted, "ok", fine);
 }
 
 /* ---- all of it ---- */
 
 /* What is held, when nothing ended while it was read; false when there was no answer. */
-static bool look(struct conservation *conservation, const struct traffic *traffic, bool is_certain,
+static bool look(struct conservation *conservation, const struct traffic *traffic,
                  struct held *held)
 {
     const struct soak_sum *sums = traffic_sums(traffic);
@@ -152,8 +161,7 @@ static bool look(struct conservation *conservation, const struct traffic *traffi
         if (totals_are_ok(conservation, sums, held))
             return true;
     }
-    if (!is_certain)
-        excuse(conservation, sums, held);
+    excuse(conservation, sums, held);
     return true;
 }
 
@@ -162,21 +170,17 @@ json_t *conservation_judge(struct conservation *conservation, const struct traff
 {
     const struct soak_sum *sums = traffic_sums(traffic);
     const struct traffic_figures *figures = traffic_figures(traffic);
-    bool is_certain = figures->broken == conservation->broken;
-    bool history_ok = true;
     struct held held;
 
     *ok = false;
-    conservation->broken = figures->broken;
     if (boundary > 0)
-        intervals_go_on(conservation, sums, boundary, is_certain);
-    if (!look(conservation, traffic, is_certain, &held))
+        intervals_go_on(conservation, sums, boundary);
+    if (!look(conservation, traffic, &held))
         return json_null();
-    json_t *history =
-        intervals_judge(&conservation->intervals, conservation->options, sums, &history_ok);
-    *ok = history_ok && totals_are_ok(conservation, sums, &held) &&
-          samples_are_ok(conservation, figures, &held);
+    *ok = totals_are_ok(conservation, sums, &held);
+    json_t *history = intervals_judge(&conservation->intervals, conservation->options, sums, ok);
+    json_t *samples = samples_judge(conservation, figures, &held, ok);
     return json_pack("{s:f, s:o, s:o, s:o, s:b}", "covers_from", conservation->covers_from,
-                     "samples", samples_json(conservation, figures, &held), "totals",
-                     totals_json(conservation, sums, &held), "history", history, "ok", *ok);
+                     "samples", samples, "totals", totals_json(conservation, sums, &held),
+                     "history", history, "ok", *ok);
 }

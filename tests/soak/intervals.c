@@ -22,7 +22,6 @@ struct span {
     int64_t end;
     uint32_t first; /* interval */
     uint32_t count;
-    bool is_certain;
     double got; /* to one question */
 };
 
@@ -74,14 +73,12 @@ static const struct interval *interval_at(const struct intervals *intervals, uin
 static bool span_make(const struct intervals *intervals, uint32_t i, int64_t width, int64_t until,
                       struct span *span)
 {
-    *span =
-        (struct span){.start = interval_at(intervals, i)->start, .first = i, .is_certain = true};
+    *span = (struct span){.start = interval_at(intervals, i)->start, .first = i};
     for (; i < intervals->count; i++) {
         const struct interval *interval = interval_at(intervals, i);
         if (interval->end > until)
             return false;
         span->count++;
-        span->is_certain &= interval->is_certain;
         span->end = interval->end;
         if (interval->end % width == 0)
             return true;
@@ -109,14 +106,24 @@ static void spans_make(const struct intervals *intervals, int64_t width, int64_t
     }
 }
 
-static double pushed(const struct intervals *intervals, const struct span *span,
-                     const struct question *question)
-{
-    double sum = 0;
+/* What the service should answer, at least and at most. */
+struct range {
+    double least;
+    double most;
+};
 
-    for (uint32_t i = 0; i < span->count; i++)
-        sum += interval_at(intervals, span->first + i)->pushed[question->metric][question->what];
-    return sum;
+static struct range expected(const struct intervals *intervals, const struct span *span,
+                             const struct question *question)
+{
+    struct range range = {0, 0};
+
+    for (uint32_t i = 0; i < span->count; i++) {
+        const struct interval *interval = interval_at(intervals, span->first + i);
+        double pushed = interval->pushed[question->metric][question->what];
+        range.least += pushed;
+        range.most += pushed + interval->uncertain[question->metric][question->what];
+    }
+    return range;
 }
 
 /* ---- asking ---- */
@@ -126,7 +133,7 @@ static bool reach_read(const struct soak_options *options, struct reach *reach)
     static const char *const names[TIERS] = {"windows.fine", "windows.middle", "windows.coarse"};
     server_status status;
     json_t *config = server_json(&options->target, "GET", "/v1/config", &status);
-    json_t *memory = server_json(&options->operator, "GET", "/memory?format=json", &status);
+    json_t *memory = server_memory(&options->operator);
     double now = json_number_value(json_object_get(memory, "now"));
     bool all = config != NULL && now > 0;
 
@@ -149,8 +156,7 @@ static void add_points(struct spans *spans, json_t *points)
     json_t *point;
     size_t i;
 
-    json_array_foreach(points, i, point)
-    {
+    json_array_foreach (points, i, point) {
         double time = json_number_value(json_array_get(point, 0));
         while (at < spans->count && time >= (double)spans->each[at].end)
             at++;
@@ -192,20 +198,18 @@ static bool ask(const struct question *question, struct spans *spans, struct out
 static void compare(const struct intervals *intervals, const struct question *question,
                     const struct span *span, struct outcome *outcome)
 {
-    double expected = pushed(intervals, span, question);
+    struct range range = expected(intervals, span, question);
 
-    if (!span->is_certain)
-        return;
     outcome->points++;
     outcome->intervals += span->count;
-    if (span->got == expected)
+    if (span->got >= range.least && span->got <= range.most)
         return;
     if (outcome->differing++ == 0) {
         outcome->at = span;
-        outcome->expected = expected;
+        outcome->expected = range.least;
         outcome->got = span->got;
     }
-    outcome->worst = fmax(outcome->worst, fabs(span->got - expected));
+    outcome->worst = fmax(outcome->worst, fmax(range.least - span->got, span->got - range.most));
 }
 
 static void judge_tier(const struct intervals *intervals, const struct question *question,

@@ -27,8 +27,8 @@
 struct interval {
     int64_t start; /* Unix seconds of the service's clock */
     int64_t end;
-    bool is_certain; /* every valid push of it was answered */
     double pushed[SOAK_METRICS][HELD_WHATS];
+    double uncertain[SOAK_METRICS][HELD_WHATS]; /* at most so much more, of pushes not answered */
 };
 
 struct intervals {

@@ -217,9 +217,13 @@ void push_write(struct text *out, struct push *push, struct random *random)
 }
 
 /* Of gauges and sets no sum is kept: the last value stands, or members are counted. */
+static double item_sum(const struct push_item *item, enum soak_kind kind)
+{
+    return kind == SOAK_GAUGE || kind == SOAK_SET ? 0 : item->quarters * 0.25;
+}
+
 void push_add(const struct push *push, uint64_t accepted, struct soak_sum *sum)
 {
-    bool has_sum = sum->kind != SOAK_GAUGE && sum->kind != SOAK_SET;
     uint64_t lines = 0;
 
     sum->samples += accepted;
@@ -230,6 +234,14 @@ void push_add(const struct push *push, uint64_t accepted, struct soak_sum *sum)
         if (lines > accepted)
             return;
         sum->observations += item->observations;
-        sum->sum += has_sum ? item->quarters * 0.25 : 0;
+        sum->sum += item_sum(item, sum->kind);
+    }
+}
+
+void push_add_uncertain(const struct push *push, struct soak_sum *sum)
+{
+    for (uint32_t i = 0; i < push->item_count; i++) {
+        sum->uncertain_observations += push->items[i].observations;
+        sum->uncertain_sum += item_sum(&push->items[i], sum->kind);
     }
 }

@@ -47,4 +47,7 @@ void push_write(struct text *out, struct push *push, struct random *random);
 /* So many lines of it were applied. */
 void push_add(const struct push *push, uint64_t accepted, struct soak_sum *sum);
 
+/* How many were is not known. */
+void push_add_uncertain(const struct push *push, struct soak_sum *sum);
+
 #endif

@@ -35,9 +35,11 @@ enum soak_kind {
 struct soak_sum {
     const char *metric;
     enum soak_kind kind;
-    uint64_t samples;      /* as the server counts them: its "accepted" */
-    uint64_t observations; /* what fn=count answers for this kind */
-    double sum;            /* what fn=sum answers; of gauges and sets: 0, not compared */
+    uint64_t samples;                /* as the server counts them: its "accepted" */
+    uint64_t observations;           /* what fn=count answers for this kind */
+    double sum;                      /* what fn=sum answers; of gauges and sets: 0, not compared */
+    uint64_t uncertain_observations; /* of pushes that no reply was read for: at most so many, */
+    double uncertain_sum;            /* and so much, is held beside */
 };
 
 #define SOAK_METRICS 8 /* rows of traffic_sums() */

@@ -200,20 +200,22 @@ static void refusal_count(struct traffic_figures *figures, const char *code)
 /* Nothing is known of what was sent, if anything was. */
 static void push_lost(const struct valid *valid, struct load *load)
 {
-    if (valid->sort == SORT_PUSH && valid->client.sent > 0)
-        load->figures.uncertain_samples += valid->push.lines;
+    const struct push *push = &valid->push;
+
+    if (valid->sort != SORT_PUSH || valid->client.sent == 0)
+        return;
+    load->figures.uncertain_samples += push->lines;
+    push_add_uncertain(push, &load->sums[push->metric - soak_metrics]);
 }
 
+/* An answer after samples were applied says how many; without that none were. */
 static void push_answered(const struct valid *valid, struct load *load, const struct answer *answer)
 {
     const struct push *push = &valid->push;
     bool good = valid->client.reply.status / 100 == 2;
-    uint64_t accepted = load->dialect->counts ? answer->accepted : good ? push->lines : 0;
+    uint64_t told = answer->has_counts ? answer->accepted : 0;
+    uint64_t accepted = load->dialect->counts ? told : good ? push->lines : 0;
 
-    if (load->dialect->counts && !answer->has_counts) {
-        push_lost(valid, load);
-        return;
-    }
     load->figures.acknowledged_samples += accepted;
     load->figures.rejected_samples += answer->rejected;
     push_add(push, accepted, &load->sums[push->metric - soak_metrics]);
