@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Every check of a quiet point can fail.
+"""Every check of a quiet point can fail, and every sum.
 
     mayfly-soak run ──questions──> this ──> mayfly's operator listener
-                                    └─ from the second quiet point on each figure is what it must not be
+       │                            ├─ from the second quiet point on each figure is what it must not be
+       └──load──> mayfly <──────────┘ and a sample of each metric is pushed that the run knows nothing of
 
     test_checks.py BUILD_DIR
 
 A short run behind a proxy that leaves the first quiet point alone and then spoils every figure that a check
-reads. At the first all checks must hold; at the last, all must fail, and the samples' count with them.
+reads. At the first all checks must hold; at the last, all must fail, and with them the samples' count, each
+metric's totals and its past.
 """
 import http.client
 import http.server
@@ -18,9 +20,31 @@ import subprocess
 import sys
 import tempfile
 import threading
+import urllib.request
 
 MIB = 1 << 20
 GOOD_DOCUMENTS = 8  # that of the start, the first quiet point's, and of samples before the second
+TOTALS = 9  # three counters have a sum, three kinds a sum and a count
+PAST = 14  # all eight metrics have a count, all but the gauge and the set a sum
+
+# All metrics of the load: each once.
+FOREIGN_JSON = [
+    {"name": "soak_requests_total", "kind": "counter", "value": 1},
+    {"name": "soak_bytes_total", "kind": "counter", "value": 1},
+    {"name": "soak_jobs_total", "kind": "counter", "value": 1},
+    {"name": "soak_temperature", "kind": "gauge", "value": 1},
+    {"name": "soak_latency_seconds", "kind": "histogram", "value": 1},
+    {"name": "soak_users", "kind": "set", "value": "foreign"},
+]
+FOREIGN_TEXT = """\
+# TYPE soak_rpc_seconds histogram
+soak_rpc_seconds_bucket{le="+Inf"} 1
+soak_rpc_seconds_sum 1
+soak_rpc_seconds_count 1
+# TYPE soak_wait_seconds summary
+soak_wait_seconds_sum 1
+soak_wait_seconds_count 1
+"""
 
 
 def spoil(memory):
@@ -40,8 +64,16 @@ def spoil(memory):
         pool["peak_bytes"] = pool["capacity_bytes"] + 1
 
 
+def push_foreign(target):
+    for content_type, body in (("application/json", json.dumps(FOREIGN_JSON)), ("text/plain", FOREIGN_TEXT)):
+        request = urllib.request.Request(f"http://{target}/v1/push", body.encode(), {"Content-Type": content_type})
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            assert json.load(reply)["rejected"] == 0
+
+
 class Proxy(http.server.BaseHTTPRequestHandler):
     upstream = None
+    target = None
     documents = 0
 
     def pass_on(self):
@@ -52,6 +84,8 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         connection.close()
         if self.path.startswith("/memory?"):
             Proxy.documents += 1
+            if Proxy.documents == GOOD_DOCUMENTS:
+                push_foreign(self.target)
             if Proxy.documents > GOOD_DOCUMENTS:
                 memory = json.loads(body)
                 spoil(memory)
@@ -90,11 +124,15 @@ def judge(points):
     first, last = points[0], points[-1]
     problems = [f"the first quiet point: {check}" for check in first["checks"] if not check["ok"]]
     names = {check["name"] for check in last["checks"]}
-    problems += [f"cannot fail: {check}" for check in last["checks"]
-                 if check["ok"]]
     problems += [f"has gone: {check['name']}" for check in first["checks"] if check["name"] not in names]
-    if last["conservation"]["samples"]["ok"]:
-        problems.append(f"cannot fail: {last['conservation']['samples']}")
+    sums = last["conservation"]
+    for what, rows in (("totals", TOTALS), ("history", PAST)):
+        if len(sums[what]) != rows:
+            problems.append(f"{len(sums[what])} rows of {what}, not {rows}")
+    problems += [f"cannot fail: {row}" for row in last["checks"] + sums["totals"] + sums["history"]
+                 if row["ok"]]
+    if all(point["conservation"]["samples"]["ok"] for point in points[1:]):
+        problems.append(f"cannot fail: {sums['samples']}")
     return len(names), problems
 
 
@@ -103,6 +141,7 @@ def main():
     service, target, operator = start_service(build)
     host, port = operator.split(":")
     Proxy.upstream = host, int(port)
+    Proxy.target = target
     proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     threading.Thread(target=proxy.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as folder:
