@@ -51,7 +51,8 @@ settings_export() {
     export MAYFLY_TREND_BLOCK="${MAYFLY_TREND_BLOCK:-${block}s}"
     [ -z "${SOAK_DRILL:-}" ] || export MAYFLY_DRILLS=true MAYFLY_TRACE=true
     COMMIT=${COMMIT:-$(git -C "$root" rev-parse HEAD 2>/dev/null || echo unknown)}
-    export COMMIT SOAK_DURATION="$duration"
+    # images of its own: another build of the same tree meanwhile is not this run's
+    export COMMIT SOAK_DURATION="$duration" SOAK_PROJECT="$project"
 }
 
 compose() {
