@@ -17,11 +17,16 @@
 #include <jansson.h>
 
 #include "options.h"
+#include "traffic.h"
 
 /* The service's memory document once nothing is in flight there but this very question, and every
  * check holds; after 10 s as it is then. NULL when it did not answer. `first` is the document of
  * the first quiet point, NULL when this is it. *checks gets the rows. */
 json_t *quiet_settle(const struct soak_options *options, const json_t *first, json_t **checks);
+
+/* Adds the row of valid requests that were refused without need: there is a limit (413) and a
+ * shortage (503) that may refuse one; anything else is a fault, of the service or of the load. */
+void quiet_check_load(json_t *checks, const struct traffic_figures *figures);
 
 /* Are all rows' "ok" true? */
 bool quiet_all_ok(const json_t *checks);

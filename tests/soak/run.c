@@ -408,6 +408,7 @@ static void quiet_point(struct run *run)
         return;
     }
     double now = json_number_value(json_object_get(memory, "now"));
+    quiet_check_load(checks, traffic_figures(run->traffic));
     baseline_take(run, memory);
     json_t *line = line_make(run, "quiet");
     json_object_set_new(line, "index", json_integer(run->index));
