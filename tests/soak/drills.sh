@@ -1,6 +1,7 @@
 #!/bin/sh
-# drills.sh BUILD_DIR DIR [DURATION]: the same soak with a leak on purpose, each kind of it side by side. Every one must
-# fail, and its report must name what holds the leak: a soak that cannot fail proves nothing.
+# drills.sh BUILD_DIR DIR [DURATION]: the same soak with a leak on purpose, each kind of it side by
+# side. Every one must fail, and its report must name what holds the leak: a soak that cannot fail
+# proves nothing.
 #
 #     plain.sh --drill KIND ──> DIR/KIND/report.json: exit 1, a finding CODE of WHAT
 #
@@ -24,8 +25,8 @@ EOF
 run() {
     mkdir -p "$folder/$1"
     code=0
-    sh "$here/plain.sh" "$build" "$folder/$1" --duration "$duration" --rate 10 --hostile 1 --drill "$1" \
-        >"$folder/$1/out" 2>&1 || code=$?
+    sh "$here/plain.sh" "$build" "$folder/$1" --duration "$duration" --rate 10 --hostile 1 \
+        --drill "$1" >"$folder/$1/out" 2>&1 || code=$?
     echo $code >"$folder/$1/exit"
 }
 
@@ -33,8 +34,8 @@ run() {
 named() {
     python3 - "$folder/$1/report.json" "$2" "$3" <<'EOF'
 import json, sys
-findings = json.load(open(sys.argv[1]))["findings"]
-sys.exit((sys.argv[2], sys.argv[3]) not in [(finding["code"], finding["what"]) for finding in findings])
+named = [(finding["code"], finding["what"]) for finding in json.load(open(sys.argv[1]))["findings"]]
+sys.exit((sys.argv[2], sys.argv[3]) not in named)
 EOF
 }
 

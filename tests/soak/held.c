@@ -112,7 +112,8 @@ static bool read_cardinality(const struct soak_options *options, const struct so
     json_t *row;
     size_t i;
 
-    json_array_foreach(rows, i, row) read_ended(sums, row, held);
+    json_array_foreach (rows, i, row)
+        read_ended(sums, row, held);
     bool told = status == 200 && json_is_array(rows);
     json_decref(answer);
     return told;

@@ -301,7 +301,8 @@ static int64_t boundary_wait(struct run *run, double now)
     double boundary = multiple_after(now, run->window_seconds);
 
     /* where the windows are short, the planned one, which is a boundary of the coarser tiers too */
-    if (now <= run->next_boundary && run->next_boundary - now <= PAUSE_SECONDS)
+    if (now <= run->next_boundary && run->next_boundary - now <= PAUSE_SECONDS &&
+        fmod(run->next_boundary, run->window_seconds) == 0)
         boundary = run->next_boundary;
     while (!stop_asked && server_seconds(run) < boundary + AFTER_SECONDS) {
         if (elapsed(run) >= run->next_sample)
