@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -95,6 +96,11 @@ bool record_open(struct record *record, const char *directory, struct record_pas
     *record = (struct record){.file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666)};
     if (record->file < 0)
         return complain(path);
+    if (flock(record->file, LOCK_EX | LOCK_NB) != 0) {
+        fprintf(stderr, "mayfly-soak: %s: another run writes to it\n", path);
+        close(record->file);
+        return false;
+    }
     off_t whole = past_read(past, path);
     if (whole >= 0 && ftruncate(record->file, whole) == 0)
         return true;

@@ -30,8 +30,8 @@ struct record {
     bool failed; /* something could not be written */
 };
 
-/* Opens it, makes it where there is none, and reads what it has. False, with a reason on stderr,
- * when that cannot be done. */
+/* Opens it, makes it where there is none, locks it against another run, and reads what it has.
+ * False, with a reason on stderr, when that cannot be done. */
 bool record_open(struct record *record, const char *directory, struct record_past *past);
 void record_close(struct record *record);
 
