@@ -12,11 +12,12 @@
 # and the load have a loopback of their own; host: the page is on 127.0.0.1:8081), DATA_PORT, OPERATOR_PORT, MAYFLY_MEMORY
 # (64MiB), SOAK_RATE and all that `mayfly-soak run` has. SOAK_PROJECT (mayfly-soak) names the containers and the volume.
 #
-# It may be interrupted: the containers go on, and the same command waits for them again. After a restart of the machine
-# the same command goes on where the record ends. OUT_DIR/report.html is there from the first minutes, and grows.
+# It may be interrupted: the containers go on, and the same command waits for them again. A load that was stopped goes on
+# where the record ends. mayfly itself is tried in one life: once it has ended, the machine's restart included, the same
+# command reports on the run so far. OUT_DIR/report.html is there from the first minutes, and grows.
 #
-# Needs docker, and docker compose or docker-compose. Exit: the report's; 0 nothing was found, 1 something was, 2 nothing
-# to report on.
+# Needs docker, and docker compose or docker-compose; BUILD_NETWORK=host where the engine has no bridge to fetch packages
+# by. Exit: the report's; 0 nothing was found in the whole run, 1 something was, 2 unfinished, or nothing to report on.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 out=${1:-soak-report}
@@ -66,8 +67,8 @@ compose() {
 # ---- the containers, asked of the engine itself
 
 container() {
-    docker ps -aq --filter "label=com.docker.compose.project=$project" \
-        --filter "label=com.docker.compose.service=$1" | head -n 1
+    docker ps -q -n 1 --filter "label=com.docker.compose.project=$project" \
+        --filter "label=com.docker.compose.service=$1"
 }
 
 # state SERVICE FIELD: as docker inspect has it; nothing when there is no such container
@@ -80,19 +81,17 @@ running() {
     [ "$(state "$1" State.Running)" = true ]
 }
 
-# Whether an earlier run of this script missed the end: what died must not be started again. 0 and 255 are of a machine
-# that was switched off.
-is_over() {
-    running mayfly && return 1
-    case $(state mayfly State.ExitCode) in '' | 0 | 255) return 1 ;; esac
+# So says the engine: one that is away for a moment says nothing, and must not end a run of days.
+ended() {
+    [ "$(state "$1" State.Running 2>/dev/null)" = false ]
 }
 
 # The kernel's own figure, while the container is there; nothing where the engine's files are not ours to read (an
 # engine in a virtual machine, Linux before 5.19 with cgroup v2).
 peak_read() {
-    id=$(state mayfly Id)
-    groups=/proc/$(state mayfly State.Pid)/cgroup
-    grep -q "$id" "$groups" 2>/dev/null || return 0
+    id=$(state mayfly Id 2>/dev/null) || return 0
+    groups=/proc/$(state mayfly State.Pid 2>/dev/null)/cgroup
+    [ -n "$id" ] && grep -q "$id" "$groups" 2>/dev/null || return 0
     for file in "/sys/fs/cgroup/memory$(sed -n 's/^[0-9]*:memory://p' "$groups")/memory.max_usage_in_bytes" \
         "/sys/fs/cgroup$(sed -n 's/^0:://p' "$groups")/memory.peak"; do
         [ ! -r "$file" ] || cat "$file"
@@ -109,38 +108,56 @@ images_build() {
     }
 }
 
-start() {
-    if is_over; then
-        say "mayfly died before; this is about that run"
-        return
-    fi
-    if running load; then
-        say "it runs already; waiting for it"
-        return
-    fi
-    if [ -n "$(container load)" ]; then
-        say "going on with the run that was cut short"
-    else
-        images_build
-    fi
-    compose up -d --no-build mayfly load report >"$out/up.log" 2>&1 || {
+# Containers that are there are started as they were, whatever was built since.
+go_on() {
+    say "going on with the run that was cut short"
+    compose up -d --no-build --no-recreate mayfly load report >"$out/up.log" 2>&1 || {
         cat "$out/up.log" >&2
         give_up "the containers did not start"
     }
+}
+
+begin() {
+    images_build
+    compose up -d --no-build mayfly load report >"$out/up.log" 2>&1 || {
+        cat "$out/up.log" >&2
+        docker logs "$(container mayfly)" >&2 || true
+        compose down -v >"$out/down.log" 2>&1 || true # nothing was recorded yet
+        give_up "the containers did not start"
+    }
+}
+
+start() {
+    if [ -z "$(container load)" ]; then
+        begin
+    elif ! running mayfly; then
+        say "mayfly has ended before; this is about that run"
+    elif running load; then
+        say "it runs already; waiting for it"
+    else
+        go_on
+    fi
 }
 
 report_copy() {
     docker cp "$(container load)":/soak/report.html "$out/report.html" >/dev/null 2>&1
 }
 
+# Containers that somebody took away will never end.
+watch() {
+    found=$(container load 2>/dev/null) || return 0
+    [ -n "$found" ] || give_up "the containers of $project are gone"
+}
+
 # Leaves the last figure of the peak in $peak.
 wait_for_the_end() {
     say "$duration behind ${SOAK_WALL:-80m}; the report so far is $out/report.html"
     refreshed=0 peak=
-    while running load && running mayfly; do
+    until ended load || ended mayfly; do
+        watch
         now=$(date +%s)
-        if [ $((now - refreshed)) -ge $refresh ] && report_copy; then
-            refreshed=$now
+        if [ $((now - refreshed)) -ge $refresh ]; then
+            report_copy && refreshed=$now # there is none in the first minute
         fi
         read_now=$(peak_read)
         peak=${read_now:-$peak}
@@ -152,7 +169,7 @@ wait_for_the_end() {
 stop() {
     for service in report load mayfly; do
         id=$(container $service)
-        docker stop -t 30 "$id" >/dev/null
+        docker stop -t 30 "$id" >/dev/null || give_up "$service was not stopped; the same command tries again"
         docker logs "$id" >"$out/$service.log" 2>&1
     done
 }
@@ -167,11 +184,16 @@ engine_ask() {
 report() {
     load=$(container load)
     load_code=$(state load State.ExitCode)
-    docker cp "$out/docker.json" "$load":/soak/docker.json >/dev/null
+    docker cp "$out/docker.json" "$load":/soak/docker.json >/dev/null || give_up "the volume cannot be written"
     code=0
     docker run --rm --network none --read-only --cap-drop ALL --volumes-from "$load" \
         "$(state load Image)" report /soak --docker /soak/docker.json || code=$?
-    docker cp "$load":/soak/. "$out" >/dev/null
+    docker cp "$load":/soak/. "$out" >/dev/null || give_up "the record cannot be copied; the same command tries again"
+    [ $code -le 2 ] || give_up "the report did not run"
+    [ "$(state mayfly State.ExitCode)" = 0 ] || {
+        say "mayfly's last words, of $out/mayfly.log:"
+        tail -n 5 "$out/mayfly.log" >&2
+    }
     if [ $code = 0 ] && [ "$load_code" != 0 ]; then
         say "the load ended with $load_code before its time, see $out/load.log"
         code=1
@@ -186,12 +208,12 @@ mkdir -p "$out"
 settings_export
 start
 trap 'say "the soak goes on without me: the same command waits for it again; docker stop \
-$(container load) $(container mayfly) pauses it"; exit 130' INT TERM HUP
+$(container load) pauses it"; exit 130' INT TERM HUP
 wait_for_the_end
 trap - INT TERM HUP
 stop
 engine_ask
 report
-compose down -v >"$out/down.log" 2>&1
+compose down -v >"$out/down.log" 2>&1 || say "containers are left, see $out/down.log"
 say "the report: $out/report.html"
 exit $code

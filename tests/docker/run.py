@@ -320,7 +320,8 @@ def compose():
 # ---- soak ----
 
 def soak_run(out, **settings):
-    environment = dict(os.environ, SOAK_PROJECT=PREFIX, SOAK_DURATION="2m", SOAK_QUIET="20s", **settings)
+    environment = dict(os.environ, SOAK_PROJECT=PREFIX, SOAK_DURATION="2m", SOAK_QUIET="20s", BUILD_NETWORK="host",
+                       **settings)
     return subprocess.Popen(["sh", ROOT + "/docker/soak.sh", out], env=environment,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 

@@ -65,6 +65,22 @@ static struct cause cause_of(const struct reading *reading, const char *check)
     return (struct cause){check, "check_failed", check};
 }
 
+/* ---- whether it holds ---- */
+
+static bool is_bound(const json_t *check)
+{
+    return strcmp(member_text(check, "relation"), "<=") == 0;
+}
+
+/* The driver says so, and its own numbers do not say otherwise. */
+static bool check_holds(const json_t *check)
+{
+    double expected = member_number(check, "expected");
+    double got = member_number(check, "got");
+    return json_is_true(json_object_get(check, "ok")) &&
+           (is_bound(check) ? got <= expected : got == expected);
+}
+
 /* ---- the table ---- */
 
 static json_t *invariant_row(json_t *table, json_t *places, const char *name)
@@ -72,8 +88,8 @@ static json_t *invariant_row(json_t *table, json_t *places, const char *name)
     json_t *row = json_object_get(places, name);
     if (row != NULL)
         return row;
-    row = json_pack("{s:s, s:i, s:i, s:n, s:n, s:n, s:n}", "check", name, "judged", 0, "failed", 0,
-                    "first_point", "first_elapsed", "expected", "got");
+    row = json_pack("{s:s, s:i, s:i, s:n, s:n}", "check", name, "judged", 0, "failed", 0,
+                    "first_point", "first_elapsed");
     json_array_append_new(table, row);
     json_object_set(places, name, row);
     return row;
@@ -86,13 +102,19 @@ static json_int_t count_up(json_t *row, const char *member)
     return count;
 }
 
-static void invariant_count(json_t *row, const json_t *point, const json_t *check)
+/* What is right and what was: of the first failure, else of the last point. */
+static void invariant_count(json_t *row, const json_t *point, const json_t *check, bool holds)
 {
     count_up(row, "judged");
-    if (json_is_true(json_object_get(check, "ok")) || count_up(row, "failed") > 1)
+    bool failed_before = json_integer_value(json_object_get(row, "failed")) > 0;
+    if (!holds && count_up(row, "failed") == 1) {
+        json_object_set_new(row, "first_point", json_number_or_null(member_number(point, "index")));
+        json_object_set_new(row, "first_elapsed",
+                            json_number_or_null(member_number(point, "elapsed")));
+    }
+    if (failed_before)
         return;
-    json_object_set_new(row, "first_point", json_number_or_null(member_number(point, "index")));
-    json_object_set_new(row, "first_elapsed", json_number_or_null(member_number(point, "elapsed")));
+    json_object_set_new(row, "relation", json_string(is_bound(check) ? "<=" : "=="));
     json_object_set_new(row, "expected", json_number_or_null(member_number(check, "expected")));
     json_object_set_new(row, "got", json_number_or_null(member_number(check, "got")));
 }
@@ -122,7 +144,7 @@ static const json_t *worst_at(const struct reading *reading, const json_t *point
     const json_t *worst = NULL;
     json_array_foreach (json_object_get(point, "checks"), i, check) {
         struct cause other = cause_of(reading, member_text(check, "name"));
-        if (json_is_true(json_object_get(check, "ok")) || strcmp(other.code, cause->code) != 0 ||
+        if (check_holds(check) || strcmp(other.code, cause->code) != 0 ||
             strcmp(other.what, cause->what) != 0)
             continue;
         bool counts_bytes = strstr(member_text(check, "name"), "bytes") != NULL;
@@ -202,6 +224,12 @@ static const json_t *site_grown_most(const json_t *rows)
     return most;
 }
 
+/* The second byte of a letter in UTF-8, or a later one. */
+static bool is_within_letter(char byte)
+{
+    return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
 /* What the doctor numbers and begins with that name: one paragraph, without its line ends. */
 static void doctor_tell(FILE *out, const char *doctor, const char *what)
 {
@@ -212,7 +240,8 @@ static void doctor_tell(FILE *out, const char *doctor, const char *what)
     if (at == NULL)
         return;
     fputs(" In the service's own words: ", out);
-    for (at += 2; *at != '\0' && left > 0; left--, at++) {
+    for (at += 2; *at != '\0' && (left > 0 || is_within_letter(*at)); at++) {
+        left -= left > 0;
         if (strcmp(at, "\n") == 0 || strncmp(at, "\n\n", 2) == 0)
             break;
         if (*at == '\n') {
@@ -322,10 +351,9 @@ static void resource_tell(FILE *out, const struct failure *failure, double index
         if (strcmp(sentences[i].code, failure->cause.code) == 0)
             text = sentences[i].text;
     }
-    bool bound = strcmp(member_text(failure->check, "relation"), "<=") == 0;
     fprintf(out, "%s: `%s` was %s at quiet point %.0f, and %s%s is right.", text,
             member_text(failure->check, "name"), got_of(failure->check).text, index,
-            bound ? "at most " : "", expected_of(failure->check).text);
+            is_bound(failure->check) ? "at most " : "", expected_of(failure->check).text);
 }
 
 static void failure_tell(struct findings *findings, const struct reading *reading,
@@ -356,8 +384,9 @@ static void point_judge(struct findings *findings, const struct reading *reading
     json_t *check;
     json_array_foreach (json_object_get(point, "checks"), i, check) {
         const char *name = member_text(check, "name");
-        invariant_count(invariant_row(table, places, name), point, check);
-        if (json_is_true(json_object_get(check, "ok")))
+        bool holds = check_holds(check);
+        invariant_count(invariant_row(table, places, name), point, check, holds);
+        if (holds)
             continue;
         struct cause cause = cause_of(reading, name);
         if (finding_exists(findings, cause.code, cause.what))
@@ -435,6 +464,21 @@ static void rows_tell(struct findings *findings, const json_t *point, const json
         tell(findings, point, row);
 }
 
+/* What the driver says of all of it, where no row of it says what is wrong. */
+static void whole_tell(struct findings *findings, const json_t *point, const json_t *kept)
+{
+    bool told = !json_is_object(kept) || json_is_true(json_object_get(kept, "ok"));
+    size_t i;
+    json_t *row;
+    json_array_foreach (findings->findings, i, row)
+        told = told || strcmp(member_text(row, "code"), "conservation") == 0 ||
+               strcmp(member_text(row, "code"), "history") == 0;
+    if (!told)
+        finding_add(findings, "conservation", "sums", member_number(point, "elapsed"),
+                    "The driver says that sums differ at quiet point %.0f, and not which.",
+                    member_number(point, "index"));
+}
+
 /* The table is the last point's, the findings are of any. */
 json_t *sums_judge(struct findings *findings, const struct reading *reading)
 {
@@ -446,6 +490,7 @@ json_t *sums_judge(struct findings *findings, const struct reading *reading)
         samples_tell(findings, point, json_object_get(kept, "samples"));
         rows_tell(findings, point, json_object_get(kept, "totals"), total_tell);
         rows_tell(findings, point, json_object_get(kept, "history"), history_tell);
+        whole_tell(findings, point, kept);
         table = json_is_object(kept) ? kept : table;
     }
     return table != NULL ? json_incref(table) : json_null();

@@ -35,6 +35,16 @@ bool finding_exists(const struct findings *findings, const char *code, const cha
     return has(findings->findings, code, what);
 }
 
+/* What a buffer's end cut within a letter JSON refuses: it is told in ASCII then, for no finding
+ * may be lost. */
+static json_t *text_json(char *text)
+{
+    json_t *whole = json_string(text);
+    for (char *at = text; whole == NULL && *at != '\0'; at++)
+        *at = (unsigned char)*at < 0x80 ? *at : '?';
+    return whole != NULL ? whole : json_string(text);
+}
+
 __attribute__((format(printf, 5, 0))) static void add(json_t *list, const char *code,
                                                       const char *what, double since,
                                                       const char *format, va_list arguments)
@@ -42,8 +52,9 @@ __attribute__((format(printf, 5, 0))) static void add(json_t *list, const char *
     char *text = NULL;
     if (has(list, code, what) || vasprintf(&text, format, arguments) < 0)
         return;
-    json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:s}", "code", code, "what", what,
-                                          "since", json_number_or_null(since), "text", text));
+    json_array_append_new(list,
+                          json_pack("{s:s, s:s, s:o, s:o}", "code", code, "what", what, "since",
+                                    json_number_or_null(since), "text", text_json(text)));
     free(text);
 }
 

@@ -2,11 +2,10 @@
 #include "findings.h"
 
 #include "checks.h"
+#include "evidence.h"
 #include "finding.h"
 #include "slopes.h"
 #include "tables.h"
-
-#include "traffic.h"
 
 #include <math.h>
 #include <string.h>
@@ -16,18 +15,19 @@
 static bool is_end(const char *what)
 {
     return strcmp(what, "finished") == 0 || strcmp(what, "stopped") == 0 ||
-           strcmp(what, "server_gone") == 0;
+           strcmp(what, "server_gone") == 0 || strcmp(what, "server_restarted") == 0;
 }
 
-/* What was stopped may have gone on: then there are samples after it. */
+/* What was stopped may have gone on: then there are samples after it. By the time of the run, for
+ * clocks are set. */
 const char *run_state(const struct reading *reading)
 {
     size_t count = json_array_size(reading->events);
-    double last = table_last(&reading->samples, "at");
+    double last = table_last(&reading->samples, "elapsed");
     for (size_t i = count; i > 0; i--) {
         const json_t *event = json_array_get(reading->events, i - 1);
         const char *what = member_text(event, "what");
-        if (is_end(what) && !(member_number(event, "at") < last - 1))
+        if (is_end(what) && !(member_number(event, "elapsed") < last - 1))
             return what;
     }
     return "running";
@@ -62,10 +62,23 @@ static void events_judge(struct findings *findings, const struct reading *readin
     }
 }
 
+/* An engine that was asked and did not say is no witness. */
+static void witness_judge(struct findings *findings, const json_t *docker)
+{
+    if (!json_is_boolean(json_object_get(docker, "oom_killed")) ||
+        !json_is_number(json_object_get(docker, "restarts")) ||
+        json_object_get(docker, "exit_code") == NULL)
+        finding_add(findings, "proves_nothing", "container", NAN,
+                    "What Docker says of the container cannot be read, or does not say whether it "
+                    "was killed, was started anew, and how it ended.");
+}
+
 static void docker_judge(struct findings *findings, const json_t *docker)
 {
     double exit_code = member_number(docker, "exit_code");
     double restarts = member_number(docker, "restarts");
+    if (docker != NULL)
+        witness_judge(findings, docker);
     if (json_is_true(json_object_get(docker, "oom_killed")))
         finding_add(findings, "oom_kill", "container", NAN,
                     "Docker says that the kernel killed the container for want of memory.");
@@ -75,7 +88,9 @@ static void docker_judge(struct findings *findings, const json_t *docker)
     if (!isnan(exit_code) && exit_code != 0)
         finding_add(findings, "exit_code", "container", NAN,
                     "The container ended with exit code %.0f, and 0 is a clean stop%s.", exit_code,
-                    exit_code == 137 ? "; 137 is a kill" : "");
+                    exit_code == 137   ? "; 137 is a kill"
+                    : exit_code == 255 ? "; 255 is of an engine that was ended itself"
+                                       : "");
 }
 
 /* ---- peaks: of any sample ---- */
@@ -298,104 +313,6 @@ static void statuses_judge(struct findings *findings, const struct reading *read
         status_judge(findings, reading->statuses, row);
 }
 
-/* ---- whether the run proves anything ---- */
-
-struct coverage {
-    const struct table *samples;
-    double begun;
-    size_t kinds;
-    FILE *missing; /* names of what was never begun or answered */
-};
-
-static void hostile_kind(void *context, const char *kind, const double *values)
-{
-    struct coverage *coverage = context;
-    char name[128];
-    (void)values;
-    snprintf(name, sizeof name, "driver.hostile.%s.begun", kind);
-    double begun = table_last(coverage->samples, name);
-    coverage->kinds++;
-    if (begun > 0)
-        coverage->begun += begun;
-    else
-        fprintf(coverage->missing, " `%s`", kind);
-}
-
-static void sort_of_request(void *context, const char *sort, const double *values)
-{
-    const struct coverage *coverage = context;
-    char name[128];
-    (void)values;
-    snprintf(name, sizeof name, "driver.requests.%s", sort);
-    if (!(table_last(coverage->samples, name) > 0))
-        fprintf(coverage->missing, " `%s`", sort);
-}
-
-static bool is_mayfly(const struct reading *reading)
-{
-    const char *dialect = member_text(reading->start, "dialect");
-    return dialect[0] == '\0' || strcmp(dialect, "mayfly") == 0;
-}
-
-static bool is_too_short(const struct reading *reading)
-{
-    return is_mayfly(reading) ? reading->quiets.rows < 2 : reading->samples.rows < 2;
-}
-
-static void hostile_judge(struct findings *findings, const struct reading *reading,
-                          struct coverage *coverage)
-{
-    if (!(member_number(reading->start, "hostile") > 0))
-        return;
-    table_each(&reading->samples, "driver.hostile.", ".begun", hostile_kind, coverage);
-    if (coverage->begun == 0)
-        finding_add(findings, "proves_nothing", "hostile", NAN,
-                    "The run proves nothing: hostile clients were asked for, and not one was "
-                    "begun.");
-    else if (coverage->kinds < HOSTILE_COUNT)
-        remark_add(findings, "not_covered", "hostile", NAN,
-                   "The record knows %zu kinds of hostile clients of %d.", coverage->kinds,
-                   HOSTILE_COUNT);
-}
-
-static void mix_judge(struct findings *findings, const struct reading *reading)
-{
-    char missing[512] = "";
-    struct coverage coverage = {.samples = &reading->samples,
-                                .missing = fmemopen(missing, sizeof missing, "w")};
-    table_each(&reading->samples, "driver.requests.", "", sort_of_request, &coverage);
-    hostile_judge(findings, reading, &coverage);
-    fclose(coverage.missing);
-    if (missing[0] != '\0')
-        remark_add(findings, "not_covered", "mix", NAN,
-                   "Of these sorts of requests and kinds of hostile clients there was none, and "
-                   "the run says nothing about them:%s.",
-                   missing);
-}
-
-static void coverage_judge(struct findings *findings, const struct reading *reading,
-                           const json_t *report)
-{
-    double acknowledged = table_last(&reading->samples, "driver.acknowledged_samples");
-    if (is_too_short(reading))
-        return;
-    if (is_mayfly(reading) && !(acknowledged > 0))
-        finding_add(findings, "proves_nothing", "samples", NAN,
-                    "The run proves nothing: not one sample was acknowledged.");
-    if (is_mayfly(reading) && json_is_null(json_object_get(report, "conservation")))
-        finding_add(findings, "proves_nothing", "conservation", NAN,
-                    "The run proves nothing about sums: at no quiet point were they compared.");
-    mix_judge(findings, reading);
-}
-
-static void sanitized_remark(struct findings *findings, const struct figures *figures)
-{
-    if (!figures->resident_counts)
-        remark_add(findings, "sanitized", "rss", NAN,
-                   "The service is a build with sanitizers, by its address space. Their shadow is "
-                   "resident, so resident memory is not judged.");
-}
-
 /* ---- all of it ---- */
 
 static void exact_judge(struct findings *findings, const struct reading *reading,
@@ -413,16 +330,25 @@ static void exact_judge(struct findings *findings, const struct reading *reading
     audit_judge(findings, reading);
 }
 
+/* It ran to its end, and the driver was there for most of it. */
+static bool is_whole(const struct reading *reading)
+{
+    double duration = member_number(reading->start, "duration");
+    return strcmp(run_state(reading), "finished") == 0 &&
+           !(evidence_seconds(reading) < (1 - EVIDENCE_MISSING_MAX) * duration);
+}
+
 static void verdict_set(json_t *report, const struct reading *reading,
                         const struct findings *findings)
 {
     bool failed = json_array_size(findings->findings) > 0;
-    bool short_of = !failed && is_too_short(reading);
+    bool passed = !failed && is_whole(reading) && !evidence_is_too_short(reading);
     json_object_set_new(report, "verdict",
-                        json_string(failed     ? "fail"
-                                    : short_of ? "too_short"
-                                               : "pass"));
-    json_object_set_new(report, "exit_code", json_integer(failed ? 1 : short_of ? 2 : 0));
+                        json_string(failed                           ? "fail"
+                                    : passed                         ? "pass"
+                                    : evidence_is_too_short(reading) ? "too_short"
+                                                                     : "unfinished"));
+    json_object_set_new(report, "exit_code", json_integer(failed ? 1 : passed ? 0 : 2));
     json_object_set_new(report, "state", json_string(run_state(reading)));
     json_object_set_new(report, "findings", findings->findings);
     json_object_set_new(report, "remarks", findings->remarks);
@@ -438,8 +364,7 @@ json_t *findings_judge(const struct reading *reading, const struct figures *figu
     statuses_judge(&findings, reading);
     json_object_set_new(report, "slopes", slopes_judge(&findings, figures));
     json_object_set_new(report, "days", days_judge(&findings, figures, &reading->quiets));
-    coverage_judge(&findings, reading, report);
-    sanitized_remark(&findings, figures);
+    evidence_judge(&findings, reading, figures);
     tables_add(report, &findings, reading, docker);
     verdict_set(report, reading, &findings);
     return report;

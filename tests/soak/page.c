@@ -25,7 +25,7 @@ static const char style[] =
     ".verdict strong{font-size:20px;margin-right:6px}"
     ".pass{background:var(--good-back);color:var(--good)}"
     ".fail{background:var(--bad-back);color:var(--bad)}"
-    ".too_short{background:var(--odd-back);color:var(--odd)}"
+    ".too_short,.unfinished{background:var(--odd-back);color:var(--odd)}"
     "ol,ul{padding-left:22px;margin:8px 0}li{margin:7px 0}"
     "code{font:13px ui-monospace,'DejaVu Sans Mono',monospace;overflow-wrap:anywhere}"
     "pre{background:var(--paper);border:1px solid var(--line);border-radius:6px;padding:10px;"
@@ -89,6 +89,12 @@ void verdict_tell(FILE *out, const json_t *report)
     else if (strcmp(verdict, "fail") == 0)
         fprintf(out, "FAIL: %zu finding%s%s in %s and at %.0f quiet points.", findings,
                 findings == 1 ? "" : "s", so_far, elapsed.text, points);
+    else if (strcmp(verdict, "unfinished") == 0)
+        fprintf(out,
+                "UNFINISHED: nothing was found so far, in %s of %s and at %.0f quiet points; it "
+                "can pass at its end only.",
+                elapsed.text, word_elapsed(figure_of(report, "configuration", "duration")).text,
+                points);
     else
         fprintf(out,
                 "TOO SHORT: nothing was found%s in %s, and with %.0f quiet points that says "
@@ -196,7 +202,7 @@ struct cell {
     enum form form;
 };
 
-#define CELLS_MAX 8
+#define CELLS_MAX 9
 
 /* The unit of a figure that slopes.h knows by name. */
 static enum unit figure_unit(const json_t *row)
@@ -277,16 +283,19 @@ static void section_write(FILE *out, const char *title, const char *words, const
 static void exact_write(FILE *out, const json_t *report)
 {
     static const struct cell checks[CELLS_MAX] = {
-        {"check", "check", FORM_TEXT},     {"judged", "judged", FORM_COUNT},
-        {"failed", "failed", FORM_COUNT},  {"first_elapsed", "first at", FORM_ELAPSED},
-        {"expected", "right", FORM_EXACT}, {"got", "was", FORM_EXACT}};
+        {"check", "check", FORM_TEXT},       {"judged", "judged", FORM_COUNT},
+        {"failed", "failed", FORM_COUNT},    {"first_elapsed", "first at", FORM_ELAPSED},
+        {"relation", "right is", FORM_TEXT}, {"expected", "", FORM_EXACT},
+        {"got", "was", FORM_EXACT}};
     const json_t *rows = json_object_get(report, "invariants");
     double failed = checks_sum(report, "failed");
     if (json_array_size(rows) == 0)
         return;
     fputs(
         "<h2>Exact invariants</h2><p class=\"soft\">At each quiet point the load stops, and every "
-        "byte of every request must be back. No statistics: one lost byte fails.</p>\n",
+        "byte of every request must be back. No statistics: one lost byte fails. What was is of "
+        "the "
+        "first failure, else of the last quiet point.</p>\n",
         out);
     fprintf(out, "<details%s><summary>%zu checks, judged %s times; %s failed</summary>\n",
             failed > 0 ? " open" : "", json_array_size(rows),
@@ -298,13 +307,12 @@ static void exact_write(FILE *out, const json_t *report)
 
 static void conservation_write(FILE *out, const json_t *report)
 {
-    static const struct cell totals[CELLS_MAX] = {{"metric", "metric", FORM_TEXT},
-                                                  {"what", "of", FORM_TEXT},
-                                                  {"acknowledged", "acknowledged", FORM_EXACT},
-                                                  {"held", "held", FORM_EXACT},
-                                                  {"overflow", "overflow", FORM_EXACT},
-                                                  {"recycled", "recycled", FORM_EXACT},
-                                                  {"difference", "difference", FORM_EXACT}};
+    static const struct cell totals[CELLS_MAX] = {
+        {"metric", "metric", FORM_TEXT},         {"what", "of", FORM_TEXT},
+        {"before", "held before", FORM_EXACT},   {"acknowledged", "acknowledged", FORM_EXACT},
+        {"excused", "unread", FORM_EXACT},       {"held", "held", FORM_EXACT},
+        {"overflow", "overflow", FORM_EXACT},    {"recycled", "recycled", FORM_EXACT},
+        {"difference", "difference", FORM_EXACT}};
     static const struct cell history[CELLS_MAX] = {{"metric", "metric", FORM_TEXT},
                                                    {"fn", "fn", FORM_TEXT},
                                                    {"points", "intervals compared", FORM_COUNT},
@@ -313,7 +321,10 @@ static void conservation_write(FILE *out, const json_t *report)
     const json_t *kept = json_object_get(report, "conservation");
     section_write(out, "Conservation",
                   "The driver keeps its own sums of what was acknowledged; all values are "
-                  "multiples of a quarter, so they are exact. As of the last quiet point.",
+                  "multiples of a quarter, so they are exact. What was held before the driver "
+                  "began to sum, what was acknowledged, and what was taken of pushes whose reply "
+                  "was not read, is what is held, overflowed, or was recycled. As of the last "
+                  "quiet point.",
                   json_object_get(kept, "totals"), totals);
     section_write(out, "Conservation of the past",
                   "What queries answer over the intervals between quiet points, against what was "
@@ -323,22 +334,32 @@ static void conservation_write(FILE *out, const json_t *report)
 
 static void growth_write(FILE *out, const json_t *report)
 {
-    static const struct cell slopes[CELLS_MAX] = {
-        {"figure", "figure", FORM_TEXT},           {"blocks", "blocks", FORM_COUNT},
-        {"level", "level", FORM_FIGURE},           {"slope_per_day", "a day", FORM_FIGURE},
-        {"low_per_day", "99 % from", FORM_FIGURE}, {"high_per_day", "to", FORM_FIGURE},
-        {"verdict", "verdict", FORM_TEXT}};
+    static const struct cell slopes[CELLS_MAX] = {{"figure", "figure", FORM_TEXT},
+                                                  {"blocks", "blocks", FORM_COUNT},
+                                                  {"level", "level", FORM_FIGURE},
+                                                  {"slope_per_day", "a day", FORM_FIGURE},
+                                                  {"low_per_day", "99 % from", FORM_FIGURE},
+                                                  {"high_per_day", "to", FORM_FIGURE},
+                                                  {"allowed_per_day", "allowed", FORM_FIGURE},
+                                                  {"verdict", "verdict", FORM_TEXT}};
     static const struct cell days[CELLS_MAX] = {
         {"figure", "figure", FORM_TEXT},       {"first_day", "first day", FORM_FIGURE},
         {"last_day", "last day", FORM_FIGURE}, {"difference", "difference", FORM_FIGURE},
-        {"judged", "judged", FORM_YES},        {"worse", "worse", FORM_YES}};
-    section_write(out, "Slopes",
-                  "Theil and Sen's slope of the lowest figures of each quarter of a day, with its "
-                  "99 % interval. From 12 blocks on it is judged.",
-                  json_object_get(report, "slopes"), slopes);
-    section_write(out, "The first day against the last",
-                  "Medians of whole days, so that each has the same wave in it.",
-                  json_object_get(report, "days"), days);
+        {"allowed", "allowed", FORM_FIGURE},   {"judged", "judged", FORM_YES},
+        {"worse", "worse", FORM_YES}};
+    section_write(
+        out, "Slopes",
+        "Theil and Sen's slope of the lowest figures of each quarter of a day, a block, with "
+        "its 99 % interval. From 12 blocks on it is growing when the slope, that of the "
+        "later half and the rise from a day to the next are each above what is allowed, "
+        "and the interval is above 0; from 9 on, when every block is that much above the "
+        "one a day before.",
+        json_object_get(report, "slopes"), slopes);
+    section_write(
+        out, "The first day against the last",
+        "Medians of whole days, so that each has the same wave in it. Worse is a difference "
+        "above what is allowed that three quarters of the day's hours have too.",
+        json_object_get(report, "days"), days);
 }
 
 static void pools_write(FILE *out, const json_t *report)

@@ -29,7 +29,7 @@ struct plot_series {
     const double *y; /* NAN: nothing here, the line goes on */
     size_t rows;
     bool ended;     /* by force: a cross stands at its end, with the words below */
-    char words[64]; /* "killed after 4 min" */
+    char words[64]; /* "gone after 4 min" */
 };
 
 struct plot_limit {

@@ -149,8 +149,10 @@ static void table_set(struct table *table, const char *name, double value)
         column = &table->columns[json_integer_value(place)];
     else if (table->column_count < TABLE_COLUMNS)
         column = column_new(table, name);
-    if (column == NULL)
+    if (column == NULL) {
+        table->left_out++;
         return;
+    }
     column->last = value + column->base;
     column->values[table->rows - 1] = column->last;
 }

@@ -29,13 +29,15 @@ struct column {
     double base;    /* added to each, of what the driver counts: what came before its last start */
 };
 
-/* So many numbers a line are taken; what is beyond is left out. */
+/* So many numbers a line are taken, three times what the service says; what is beyond is left out.
+ */
 #define TABLE_COLUMNS 1024
 
 struct table {
     size_t rows;
     size_t room;
     size_t column_count;
+    size_t left_out; /* numbers, for want of columns */
     struct column columns[TABLE_COLUMNS];
     json_t *names; /* path -> place in columns */
 };

@@ -98,15 +98,20 @@ static bool files_write(const struct options *options, const json_t *report,
     return ok;
 }
 
+/* JSON null: it is there, or should be, and cannot be read. NULL: nobody asked the engine. */
 static json_t *docker_read(const struct options *options)
 {
-    char *path = options->docker != NULL ? path_make("", options->docker)
-                                         : path_make(options->directory, "docker.json");
+    char *beside = path_make(options->directory, "docker.json");
+    const char *path = options->docker != NULL ? options->docker : beside;
     json_error_t error;
-    json_t *docker = json_load_file(options->docker != NULL ? path + 1 : path, 0, &error);
-    if (docker == NULL && options->docker != NULL)
-        fprintf(stderr, "mayfly-soak: %s: %s\n", options->docker, error.text);
-    free(path);
+    json_t *docker = NULL;
+    if (options->docker != NULL || access(path, F_OK) == 0) {
+        docker = json_load_file(path, 0, &error);
+        if (docker == NULL)
+            fprintf(stderr, "mayfly-soak: %s: %s\n", path, error.text);
+        docker = docker != NULL ? docker : json_null();
+    }
+    free(beside);
     return docker;
 }
 

@@ -26,7 +26,8 @@ struct slope {
     bool grows;
     bool early;
     double since;
-    double block; /* seconds */
+    double block;   /* seconds */
+    double allowed; /* a block */
     struct trend_estimate estimate;
 };
 
@@ -85,6 +86,12 @@ static struct trend_rule rule_of(const struct figure_row *row, double block)
     return rule;
 }
 
+/* Growth beyond it is a finding. */
+static double allowed_of(const struct trend_rule *rule, double level)
+{
+    return fmax(rule->relative * fabs(level), rule->absolute);
+}
+
 static struct slope slope_of(const struct figures *figures, enum figure_name name)
 {
     struct slope slope = {.known = is_judged(figures, name), .since = NAN};
@@ -95,6 +102,7 @@ static struct slope slope_of(const struct figures *figures, enum figure_name nam
     size_t closed = trend_fill(&trend, figures, name, slope.block);
     slope.estimate = trend_estimate_make(&trend);
     struct trend_rule rule = rule_of(&figure_rows[name], slope.block);
+    slope.allowed = allowed_of(&rule, slope.estimate.level);
     enum trend_shape shape = trend_judge(&slope.estimate, &rule);
     if (shape == TREND_TOO_EARLY)
         shape = trend_judge_days(&slope.estimate, &rule);
@@ -160,14 +168,15 @@ static json_t *slope_row(enum figure_name name, const struct slope *slope)
 {
     const struct trend_estimate *estimate = &slope->estimate;
     return json_pack(
-        "{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:s}", "figure", figure_rows[name].name, "unit",
+        "{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:s}", "figure", figure_rows[name].name, "unit",
         figure_rows[name].unit == UNIT_BYTES     ? "bytes"
         : figure_rows[name].unit == UNIT_SECONDS ? "seconds"
                                                  : "count",
         "blocks", (int)estimate->blocks, "level", json_number_or_null(estimate->level),
         "slope_per_day", json_number_or_null(estimate->slope * TREND_DAY_BLOCKS), "low_per_day",
         json_number_or_null(estimate->low * TREND_DAY_BLOCKS), "high_per_day",
-        json_number_or_null(estimate->high * TREND_DAY_BLOCKS), "verdict",
+        json_number_or_null(estimate->high * TREND_DAY_BLOCKS), "allowed_per_day",
+        json_number_or_null(slope->allowed * TREND_DAY_BLOCKS), "verdict",
         slope->grows   ? "growing"
         : slope->early ? "too_early"
                        : "flat");
@@ -177,11 +186,18 @@ json_t *slopes_judge(struct findings *findings, const struct figures *figures)
 {
     struct slope slopes[FIGURE_COUNT];
     json_t *table = json_array();
+    bool all_early = true;
     for (enum figure_name name = 0; name < FIGURE_COUNT; name++) {
         slopes[name] = slope_of(figures, name);
+        all_early = all_early && (slopes[name].early || !slopes[name].known);
         if (slopes[name].known)
             json_array_append_new(table, slope_row(name, &slopes[name]));
     }
+    if (all_early)
+        remark_add(findings, "slopes_not_judged", "time", NAN,
+                   "No slope was judged: that takes more than two days of the load, and a day here "
+                   "is %s.",
+                   word_elapsed(figures->day).text);
     memory_slopes_tell(findings, slopes, figures->day);
     for (enum figure_name name = FIGURE_MEMORY_COUNT; name < FIGURE_COUNT; name++) {
         if (slopes[name].grows)
@@ -201,6 +217,7 @@ struct days {
 struct change {
     double first;
     double last;
+    double allowed; /* the difference */
     bool worse;
 };
 
@@ -264,12 +281,11 @@ static struct change change_of(const struct figures *figures, const struct table
     source_of(figures, quiets, name, &elapsed, &values, &rows);
     struct change change = {
         median_between(elapsed, values, rows, days->first, days->first + days->length),
-        median_between(elapsed, values, rows, days->last, days->last + days->length), false};
-    const struct trend_rule *rule = &figure_rows[name].at_end;
+        median_between(elapsed, values, rows, days->last, days->last + days->length), 0, false};
     double rise = change.last - change.first;
     bool counted = figure_rows[name].unit == UNIT_COUNT;
-    change.worse = rise > rule->absolute && rise > rule->relative * fabs(change.first) &&
-                   (counted || hours_rise(elapsed, values, rows, days));
+    change.allowed = allowed_of(&figure_rows[name].at_end, change.first);
+    change.worse = rise > change.allowed && (counted || hours_rise(elapsed, values, rows, days));
     return change;
 }
 
@@ -287,11 +303,12 @@ static void change_tell(struct findings *findings, enum figure_name name,
 
 static json_t *change_row(enum figure_name name, const struct change *change, bool judged)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:b}", "figure", figure_rows[name].name,
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:b, s:b}", "figure", figure_rows[name].name,
                      "first_day", json_number_or_null(change->first), "last_day",
                      json_number_or_null(change->last), "difference",
-                     json_number_or_null(change->last - change->first), "worse",
-                     change->worse && judged, "judged", judged);
+                     json_number_or_null(change->last - change->first), "allowed",
+                     json_number_or_null(change->allowed), "worse", change->worse && judged,
+                     "judged", judged);
 }
 
 json_t *days_judge(struct findings *findings, const struct figures *figures,
@@ -315,7 +332,12 @@ json_t *days_judge(struct findings *findings, const struct figures *figures,
         change_tell(findings, name, &change, waits ? full.last : all.last);
         memory_told = memory_told || name < FIGURE_MEMORY_COUNT;
     }
-    if (any && !any_full)
+    if (!any)
+        remark_add(findings, "days_not_compared", "time", NAN,
+                   "The first day is not compared with the last: there are no two whole ones since "
+                   "the first quiet point, and a day here is %s.",
+                   word_elapsed(figures->day).text);
+    else if (!any_full)
         remark_add(findings, "days_not_judged", "time", figures->settled,
                    "Latency and CPU time of the first and last day are not judged: the store "
                    "was filling up to %s, and there are no two whole days after that.",

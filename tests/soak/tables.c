@@ -158,39 +158,6 @@ static json_t *pools_make(const struct reading *reading)
 
 /* ---- the record ---- */
 
-static double missing_documents(const struct reading *reading)
-{
-    const struct table *table = &reading->samples;
-    const double *rss = table_column(table, "memory.process.rss_bytes");
-    size_t missing = 0;
-    for (size_t row = 0; rss != NULL && row < table->rows; row++)
-        if (isnan(rss[row]))
-            missing++;
-    return (double)missing;
-}
-
-static void record_remarks(struct findings *findings, const struct reading *reading)
-{
-    double missing = missing_documents(reading);
-    double duration = member_number(reading->start, "duration");
-    double last = table_last(&reading->samples, "elapsed");
-    if (missing > 0)
-        remark_add(findings, "no_document", "memory", NAN,
-                   "In %.0f of %zu samples /memory was not answered.", missing,
-                   reading->samples.rows);
-    if (reading->unreadable > 0)
-        remark_add(findings, "unreadable", "record", NAN,
-                   "%zu lines of %zu of the record cannot be read and were left out.",
-                   reading->unreadable, reading->lines);
-    if (reading->starts > 1)
-        remark_add(findings, "resumed", "driver", NAN, "The driver was started %zu times.",
-                   reading->starts);
-    if (last < 0.98 * duration)
-        remark_add(findings, "unfinished", "run", NAN,
-                   "The record ends after %s of %s: what is said here holds up to there.",
-                   word_elapsed(last).text, word_elapsed(duration).text);
-}
-
 static json_t *record_table(const struct reading *reading)
 {
     return json_pack("{s:i, s:i, s:i, s:i, s:i, s:o}", "lines", (int)reading->lines, "unreadable",
@@ -219,5 +186,4 @@ void tables_add(json_t *report, struct findings *findings, const struct reading 
     json_object_set_new(report, "configuration",
                         reading->start != NULL ? json_incref(reading->start) : json_null());
     full_remark(findings, reading);
-    record_remarks(findings, reading);
 }

@@ -279,6 +279,21 @@ class Exact(Case):
         row = next(row for row in report.json["invariants"] if row["check"] == "drills_live_bytes")
         self.assertEqual((row["judged"], row["failed"], row["first_point"]), (9, 6, 3))
 
+    def test_long_words_in_any_script_lose_no_finding(self):
+        for before in range(4):
+            for letter in "\u00b7", "\u20ac", "\U0001f9a0":
+                with self.subTest(before=before, letter=letter):
+                    words = "mayfly\n\n1. drills: pool_filling\n   " + "x" * before + letter * 3000 + "\n"
+                    record = self.short()
+
+                    def leaks(quiet):
+                        fail(quiet, "drills_live_bytes", 0, MIB)
+                        quiet["doctor"] = words  # pylint: disable=W0640
+                    record.at_quiet(3, leaks)
+                    report = self.report(record)
+                    self.assert_fails(report, ("pool_grew", "drills"))
+                    self.assertIn(letter * 20, report.text("pool_grew", "drills"))
+
     def test_a_pool_of_requests_is_not_empty(self):
         record = self.short()
 
@@ -329,6 +344,16 @@ class Exact(Case):
                 record = self.short()
                 record.at_quiet(2, lambda quiet: fail(quiet, name, expected, got, "<="))  # pylint: disable=W0640
                 self.assert_fails(self.report(record), (code, what))
+
+    def test_ok_is_not_believed_against_its_numbers(self):
+        record = self.short()
+        record.at_quiet(5, lambda quiet: quiet["checks"].append(dict(check("threads_to_come", 1, 2), ok=True)))
+        self.assertEqual(self.report(record).code, 1)
+
+    def test_conservation_of_what_no_row_tells(self):
+        record = self.short()
+        record.at_quiet(4, lambda quiet: quiet["conservation"].update(ok=False))
+        self.assert_fails(self.report(record), ("conservation", "sums"))
 
     def test_conservation(self):
         def lose(quiet):
@@ -415,6 +440,10 @@ class Exact(Case):
                 evidence = pathlib.Path(self.directory, "docker.json")
                 evidence.write_text(json.dumps({**fine, **change}))
                 self.assertEqual(self.report(self.short()).codes(), expected)
+                for broken in "", '{"oom_killed":,"restarts":}', "{}", '{"oom_killed":false,"restarts":0}':
+                    other = pathlib.Path(self.directory, "broken.json")
+                    other.write_text(broken)
+                    self.assert_fails(self.report(self.short(), "--docker", str(other)), ("proves_nothing", "container"))
                 other = pathlib.Path(self.directory, "other.json")
                 evidence.rename(other)
                 self.assertEqual(self.report(self.short(), "--docker", str(other)).codes(), expected)
@@ -548,6 +577,7 @@ class Slopes(Case):
     def test_two_days_are_too_early(self):
         report = self.resident(self.HEALTHY["white noise"], days=2)
         self.assertEqual({row["verdict"] for row in report.json["slopes"]}, {"too_early"})
+        self.assertIn("slopes_not_judged", [row["code"] for row in report.json["remarks"]])
 
     def test_one_descriptor_more_on_the_last_day(self):
         record = self.short()
@@ -601,10 +631,72 @@ class ProvesNothing(Case):
     def test_a_run_that_is_not_over_is_told(self):
         record = self.short()
         record.end, record.gone_at = None, 1500.0
-        report = self.report(record)
-        self.assert_passes(report)
-        self.assertIn("so far", report.out)
-        self.assertIn("unfinished", [row["code"] for row in report.json["remarks"]])
+        for end in None, "stopped":
+            record.end = end
+            report = self.report(record)
+            self.assertEqual((report.code, report.json["verdict"], report.codes()), (2, "unfinished", []))
+            self.assertIn("UNFINISHED: nothing was found so far, in 25 min of 40 min", report.out)
+            self.assertIn("unfinished", [row["code"] for row in report.json["remarks"]])
+
+    def test_a_driver_that_was_away_leaves_it_unfinished(self):
+        lines = [line for line in self.short().lines() if not 600 < line.get("elapsed", 0) < 1200]
+        report = self.lines(lines)
+        self.assertEqual((report.code, report.json["verdict"], report.codes()), (2, "unfinished", []))
+        self.assertIn("Of 10 min nothing was recorded", report.text("gaps", "driver", "remarks"))
+
+    def test_a_clock_that_is_set_back_does_not_hide_the_end(self):
+        lines = [dict(line, at=line["at"] - 5 * (line["type"] == "event")) for line in self.short().lines()]
+        self.assert_passes(self.lines(lines))
+
+    def lines(self, lines):
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        pathlib.Path(self.directory, "record.ndjson").write_text(text)
+        return Report(self.directory)
+
+    def quiets(self, change):
+        """The short record, its quiet points changed; without those of which nothing is left."""
+        lines = [change(line) if line["type"] == "quiet" else line for line in self.short().lines()]
+        return self.lines([line for line in lines if line])
+
+    def test_what_was_not_looked_at_does_not_pass(self):
+        for what, change in [
+                ("checks", lambda line: dict(line, checks=[])),
+                ("checks", lambda line: dict(line, checks=line["checks"][line["index"] // 5:])),
+                ("checks", lambda line: dict(line, checks=[row for row in line["checks"] if row["name"] != "growth_live_bytes"])),
+                ("quiet_points", lambda line: line["index"] in (0, 8) and line),
+                ("conservation", lambda line: dict(line, conservation=line["index"] == 3 and line["conservation"] or None)),
+                ("conservation", lambda line: dict(line, conservation={"totals": [], "history": [], "ok": True})),
+                ("memory", lambda line: dict(line, memory=None))]:
+            self.assert_fails(self.quiets(change), ("proves_nothing", what))
+
+    def test_samples_without_documents(self):
+        for each, fails in (1, True), (5, True), (20, False):
+            lines = list(self.short().lines())
+            for line in [line for line in lines if line["type"] == "sample"][::each]:
+                line["memory"] = None
+            report = self.lines(lines)
+            self.assertEqual(("proves_nothing", "memory") in report.codes(), fails)
+            self.assertEqual(report.code, int(fails))
+
+    def test_a_record_without_its_beginning(self):
+        lines = [line for line in self.short().lines() if line["type"] != "start"]
+        self.assertIn(("proves_nothing", "start"), self.lines(lines).codes())
+
+    def test_many_torn_lines(self):
+        text = "".join(json.dumps(line)[:400 if line["type"] == "quiet" and line["index"] > 4 else None] + "\n"
+                       for line in self.short().lines())
+        pathlib.Path(self.directory, "record.ndjson").write_text(text)
+        self.assert_fails(Report(self.directory), ("proves_nothing", "record"))
+
+    def test_valid_requests_that_are_refused(self):
+        for change, code in [({"statuses": {"200": 1000, "503": 1001}}, 1), ({"broken": 10 ** 6}, 1),
+                             ({"statuses": {"200": 100000, "503": 90000}}, 0)]:
+            record = self.short()
+            record.shape(lambda line, at: "driver" in line and line["driver"].update(change))  # pylint: disable=W0640
+            report = self.report(record)
+            self.assertEqual(report.code, code)
+            self.assertEqual(("proves_nothing", "requests") in report.codes(), code == 1)
+            self.assertEqual("refused" in [row["code"] for row in report.json["remarks"]], code == 0)
 
 
 class Wall(Case):
@@ -626,7 +718,7 @@ class Wall(Case):
         self.assertEqual(code, 0)
         picture = out.read_text()
         xml.etree.ElementTree.fromstring(picture)
-        for words in ("killed after 4 min", "mayfly &lt;0.1&gt; x=1", "pushgateway 1.5", "A &amp; B", "128 MiB"):
+        for words in ("gone after 4 min", "mayfly &lt;0.1&gt; x=1", "pushgateway 1.5", "A &amp; B", "128 MiB"):
             self.assertIn(words, picture)
 
     def test_what_cannot_be_drawn(self):

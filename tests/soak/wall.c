@@ -108,7 +108,7 @@ static void run_draw(struct plot *plot, const struct reading *reading, const cha
     if (series == NULL || isnan(gone))
         return;
     series->ended = true;
-    snprintf(series->words, sizeof series->words, "killed after %s", word_elapsed(gone).text);
+    snprintf(series->words, sizeof series->words, "gone after %s", word_elapsed(gone).text);
 }
 
 static bool run_read(struct reading *reading, const char *run)
