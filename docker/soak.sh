@@ -169,7 +169,7 @@ wait_for_the_end() {
 stop() {
     for service in report load mayfly; do
         id=$(container $service)
-        docker stop -t 30 "$id" >/dev/null || give_up "$service was not stopped; the same command tries again"
+        docker stop -t 60 "$id" >/dev/null || give_up "$service was not stopped; the same command tries again"
         docker logs "$id" >"$out/$service.log" 2>&1
     done
 }

@@ -315,12 +315,28 @@ static void status_count(void *context, const char *status, const double *values
     answers->fine += status[0] == '2' ? count : 0;
 }
 
+/* Connections that the service closed while the load was stopped for long break a few. */
+#define BROKEN_MAX 10.0
+#define BROKEN_SHARE_MAX 0.001
+
+/* A valid request is answered, or refused with a reason. */
+static void broken_judge(struct findings *findings, double all, double broken)
+{
+    if (broken > fmax(BROKEN_MAX, all * BROKEN_SHARE_MAX))
+        finding_add(findings, "requests_broken", "requests", NAN,
+                    "Of %s valid requests %s got no whole reply: the service ended their "
+                    "connections without a word, or hung.",
+                    word_of(all, UNIT_COUNT).text, word_of(broken, UNIT_COUNT).text);
+}
+
 /* A service that refuses all keeps its memory small. */
 static void answers_judge(struct findings *findings, const struct reading *reading)
 {
     struct answers answers = {.samples = &reading->samples};
     table_each(&reading->samples, "driver.statuses.", "", status_count, &answers);
-    answers.all += fmax(table_last(&reading->samples, "driver.broken"), 0);
+    double broken = fmax(table_last(&reading->samples, "driver.broken"), 0);
+    answers.all += broken;
+    broken_judge(findings, answers.all, broken);
     double refused = answers.all - answers.fine;
     if (answers.all > 0 && answers.fine < answers.all / 2)
         finding_add(findings, "proves_nothing", "requests", NAN,

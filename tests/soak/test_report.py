@@ -688,6 +688,15 @@ class ProvesNothing(Case):
         pathlib.Path(self.directory, "record.ndjson").write_text(text)
         self.assert_fails(Report(self.directory), ("proves_nothing", "record"))
 
+    def test_valid_requests_without_a_reply(self):
+        for share, code in ((0.0005, 0), (0.002, 1)):
+            with self.subTest(share=share):
+                record = self.short()
+
+                change = {"statuses": {"200": 100000}, "broken": int(100000 * share)}
+                record.shape(lambda line, at: "driver" in line and line["driver"].update(change))  # pylint: disable=W0640
+                self.assertEqual(("requests_broken", "requests") in self.report(record).codes(), code == 1)
+
     def test_valid_requests_that_are_refused(self):
         for change, code in [({"statuses": {"200": 1000, "503": 1001}}, 1), ({"broken": 10 ** 6}, 1),
                              ({"statuses": {"200": 100000, "503": 90000}}, 0)]:
