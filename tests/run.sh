@@ -13,6 +13,12 @@
 #                           ten minutes of a mixed load without a drill, or an hour in six: nothing may be flagged
 #   /usr/bin/python3 tests/real/run.py build/release/server/mayfly 120
 #                           prometheus scrapes for two minutes
+#   build/release/tests/sim/sim --cover 1 1000
+#                           a thousand simulations of three days: a quarter of an hour of one CPU
+#   /usr/bin/python3 tests/docker/run.py
+#                           the images, their walls and compose files, on a Docker engine: ten minutes
+#   SOAK_DURATION=3d sh docker/soak.sh
+#                           days behind a wall, with a report
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
