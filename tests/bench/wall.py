@@ -47,6 +47,8 @@ def row(directory):
     records = list(lines_of(directory))
     samples = [record for record in records if record["type"] == "sample" and record["proc"]]
     events = [record for record in records if record["type"] == "event"]
+    if not samples:
+        return [label, version, "gone before its first sample", *[""] * 7]
     driver = samples[-1]["driver"]
     statuses = {int(status): count for status, count in driver["statuses"].items()}
     refused = sum(count for status, count in statuses.items() if status in (413, 429, 503))

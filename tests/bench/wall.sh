@@ -121,9 +121,9 @@ try_victoria() {
 mkdir -p "$out"
 try_mayfly
 try_pushgateway pushgateway pushgateway
-try_pushgateway pushgateway-gomemlimit "pushgateway, GOMEMLIMIT" GOMEMLIMIT=100MiB
+try_pushgateway pushgateway-gomemlimit "with GOMEMLIMIT: pushgateway" GOMEMLIMIT=100MiB
 try_victoria victoria-metrics victoria-metrics
-try_victoria victoria-metrics-allowed "victoria-metrics, allowed" -memory.allowedBytes=$((wall * 6 / 10))
+try_victoria victoria-metrics-allowed "with 60 %: victoria-metrics" -memory.allowedBytes=$((wall * 6 / 10))
 
 runs=
 for name in mayfly pushgateway pushgateway-gomemlimit victoria-metrics victoria-metrics-allowed; do
@@ -133,7 +133,7 @@ done
 python3 "$here/wall.py" $wall $runs | tee "$out/wall.txt"
 set --
 for run in $runs; do
-    set -- "$@" "$(head -n 1 "$run/server")=$run"
+    set -- "$@" "$(sed -n 1p "$run/server") $(sed -n '2{s/[-+].*//;p;}' "$run/server")=$run"
 done
 "$soak" wall "$out/wall.svg" --wall 128MiB --title "The same load behind the same wall" \
     --subtitle "$(sed -n 1p "$out/wall.txt")" "$@"
