@@ -30,6 +30,7 @@ static bool ticks_read(uint64_t pid, struct process *out)
     const char *fields;
     unsigned long long user;
     unsigned long long system;
+    unsigned long long start;
     uint64_t tick_ns = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK);
 
     snprintf(path, sizeof(path), "/proc/%llu/stat", (unsigned long long)pid);
@@ -37,9 +38,12 @@ static bool ticks_read(uint64_t pid, struct process *out)
         return false;
     fields = strrchr(text, ')'); /* the name before it may hold anything */
     if (fields == NULL ||
-        sscanf(fields + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
-               &system) != 2)
+        sscanf(
+            fields + 1,
+            " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu",
+            &user, &system, &start) != 3)
         return false;
+    out->start_ticks = start;
     out->user_ns = user * tick_ns;
     out->system_ns = system * tick_ns;
     return true;
@@ -89,7 +93,9 @@ static bool status_read(uint64_t pid, struct process *out)
         return false;
     out->rss_bytes = status_number(text, "VmRSS:") * 1024;
     out->hwm_bytes = status_number(text, "VmHWM:") * 1024;
+    out->anon_bytes = status_number(text, "RssAnon:") * 1024;
     out->threads = status_number(text, "Threads:");
+    out->is_zombie = strstr(text, "State:\tZ") != NULL;
     return true;
 }
 

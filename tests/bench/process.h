@@ -14,10 +14,13 @@
 struct process {
     uint64_t user_ns;
     uint64_t system_ns;
-    uint64_t runtime_ns; /* of all tasks; 0: this kernel has no schedstat */
+    uint64_t runtime_ns;  /* of all tasks; 0: this kernel has no schedstat */
+    uint64_t start_ticks; /* since the machine's: another process has another one */
     uint64_t rss_bytes;
     uint64_t hwm_bytes;
+    uint64_t anon_bytes;
     uint64_t threads;
+    bool is_zombie; /* it has ended, and nobody has asked how */
 };
 
 /* False when there is no such process. */

@@ -22,9 +22,7 @@ static const struct cause causes[] = {
     {"oom", "oom_kill", "process"},
     {"thread", "threads_grew", "threads"},
     {"fds", "descriptors_grew", "descriptors"},
-    {"descriptor", "descriptors_grew", "descriptors"},
     {"malloc", "heap_grew", "heap"},
-    {"unexplained", "heap_grew", "heap"},
     {"rss", "memory_exceeded", "rss"},
     {"hwm", "memory_exceeded", "rss"},
     {"start", "server_restarted", "process"},
@@ -177,13 +175,6 @@ static struct failure failure_of(const struct reading *reading, const struct cau
 
 /* ---- the culprit, as the service itself saw it ---- */
 
-/* The record may have the rows, or the document they are in. */
-static const json_t *rows_of(const json_t *point, const char *member, const char *rows)
-{
-    const json_t *kept = json_object_get(point, member);
-    return json_is_array(kept) ? kept : json_object_get(kept, rows);
-}
-
 /* Pools of these lifetimes fill under any load, up to their capacity: they are nobody's culprit. */
 static bool is_meant_to_fill(const struct reading *reading, const char *pool)
 {
@@ -257,7 +248,7 @@ static void doctor_tell(FILE *out, const char *doctor, const char *what)
 /* A tenth of what leaked may be anybody's: a site below that is not named. */
 static void site_tell(FILE *out, const json_t *point, double leaked)
 {
-    const json_t *site = site_grown_most(rows_of(point, "sites", "sites"));
+    const json_t *site = site_grown_most(json_object_get(point, "sites"));
     if (grown_by(site) > leaked / 10)
         fprintf(out, " The line of the source that had taken most: `%s`, %s in %s objects.",
                 member_text(site, "site"), word_of(grown_by(site), UNIT_BYTES).text,
@@ -269,7 +260,7 @@ static void culprit_tell(FILE *out, const struct reading *reading, const struct 
 {
     const char *what = failure->cause.what;
     const json_t *point = failure->last_point;
-    const json_t *row = pool_grown_most(reading, rows_of(point, "diff", "rows"));
+    const json_t *row = pool_grown_most(reading, json_object_get(point, "diff"));
     if (row != NULL && strcmp(member_text(row, "pool"), what) == 0)
         fprintf(out,
                 " In the service's own difference since the first quiet point it stands first, "
